@@ -1,0 +1,1 @@
+"""What is required of an image, and the verdict."""

@@ -1,0 +1,1 @@
+"""Editing collections and publishing them: sign, prove, upload, read back."""

@@ -1,0 +1,1 @@
+"""HTTP to Notary servers and registries: TLS, credentials, the registry token flow."""

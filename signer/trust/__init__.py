@@ -1,0 +1,1 @@
+"""Verified reading of trusted collections: pins, the state machine, cache, high-water marks."""
