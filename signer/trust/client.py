@@ -1,0 +1,286 @@
+"""Reading a collection from a server: what is fetched when, and where it goes.
+
+The rules are ``TrustedCollection``'s; this module feeds it. Requests go out in parallel; whatever
+was fetched ahead counts only if verified metadata names its hash, else the file is fetched by hash.
+If the collection moved on in between, reading starts again once.
+"""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime
+
+from tuf.api.metadata import MetaFile, Root
+
+from signer.constants import MAX_ROOT_ROTATIONS, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from signer.dialect.codec import decode_as
+from signer.dialect.envelope import Envelope
+from signer.dialect.errors import HashMismatchError, PinMismatchError
+from signer.errors import NotFoundError, NotSignedError, TrustDataError, UsageError
+from signer.names import Gun, RoleName
+from signer.trust.cache import MetadataCache
+from signer.trust.collection import TrustedCollection
+from signer.trust.fetch import Downloads, MetadataSource, start_first_round
+from signer.trust.pinning import Pins
+from signer.trust.role import root_key_ids
+from signer.trust.state import StateStore, TrustState
+
+
+class NoTrustDataError(NotSignedError):
+    """The server has no trust data for the collection."""
+
+    default_code = "no-trust-data"
+
+
+class NoPinError(UsageError):
+    """Nothing says which root to trust."""
+
+    default_code = "no-pin"
+
+
+class MissingFileError(TrustDataError):
+    """The server names a file that it does not serve."""
+
+    default_code = "missing-file"
+
+
+AHEAD = (RoleName(SNAPSHOT), RoleName(TARGETS), RoleName(RELEASES))
+"""What a first reading asks for before knowing any hash."""
+
+
+class TrustClient:
+    """Reads one collection, verified.
+
+    Args:
+        gun: the collection.
+        source: the server.
+        cache: verified files of former readings.
+        states: known roots and highest versions.
+        pins: how an unknown root may be trusted.
+        executor: runs the requests; it must not be the one that runs the caller.
+        clock: returns the current time, with its zone.
+    """
+
+    def __init__(
+        self,
+        gun: Gun,
+        source: MetadataSource,
+        *,
+        cache: MetadataCache,
+        states: StateStore,
+        pins: Pins,
+        executor: Executor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.gun = gun
+        self.cache = cache
+        self.states = states
+        self.pins = pins
+        self.clock = clock
+        self.downloads = Downloads(source, executor)
+
+    def prefetch(self) -> None:
+        """Send the first round of requests, without waiting for answers."""
+        state = self.states.load(self.gun)
+        known = state.versions.get(ROOT, 0) if state else 0
+        cached = self.cache.read(SNAPSHOT) is not None
+        start_first_round(self.downloads, known, ahead=() if cached else AHEAD)
+
+    def update(self, *, allow_expired: bool = False) -> TrustedCollection:
+        """Fetch and verify the collection: steps 1 to 9 of ``TrustedCollection``.
+
+        Args:
+            allow_expired: keep what has expired, with its error in ``expired``; for inspection
+                and repair, never for a verdict.
+
+        Raises:
+            NoTrustDataError: the server has none.
+            NoPinError: nothing says which root to trust.
+            TrustDataError: something is invalid.
+            ExpiredError: something has expired.
+            NetworkError, AuthError: the server cannot be read.
+        """
+        self.prefetch()
+        try:
+            return self._read(allow_expired=allow_expired)
+        except (HashMismatchError, MissingFileError):
+            if not self._moved_on():
+                raise
+        return self._read(allow_expired=allow_expired)
+
+    def _moved_on(self) -> bool:
+        """Start afresh, and tell whether the timestamp differs from the one just used."""
+        before = self.downloads.get(TIMESTAMP)
+        self.downloads.forget()
+        self.prefetch()
+        return self.downloads.get(TIMESTAMP) != before
+
+    def _read(self, *, allow_expired: bool) -> TrustedCollection:
+        state = self.states.load(self.gun)
+        collection = TrustedCollection(
+            self.gun,
+            self.clock(),
+            versions=state.versions if state else None,
+            allow_expired=allow_expired,
+        )
+        satisfied = self._load_root(collection, state)
+        collection.update_timestamp(self._current(TIMESTAMP))
+        collection.update_snapshot(self._file(SNAPSHOT, collection.snapshot_meta))
+        self._follow_snapshot_to_root(collection)
+        collection.finish_root()
+        collection.update_targets(self._file(TARGETS, collection.meta(RoleName(TARGETS))))
+        self._load_delegations(collection)
+        self._keep(collection, satisfied)
+        return collection
+
+    # Root (steps 1 to 4, and 7)
+
+    def _load_root(self, collection: TrustedCollection, state: TrustState | None) -> frozenset[str]:
+        """Establish the newest root; return the fingerprints of the pins that hold for it."""
+        if state is None:
+            self._pin_chain(collection, self._current(ROOT))
+            return frozenset([self.pins.fingerprint]) if self.pins.explicit else frozenset()
+        satisfied = state.pins
+        if self.pins.explicit and self.pins.fingerprint not in state.pins:
+            # A root that was trusted otherwise before must satisfy a pin that is given now.
+            probe = TrustedCollection(self.gun, collection.now)
+            self._pin_chain(probe, state.root)
+            satisfied |= {self.pins.fingerprint}
+        collection.trust_root(state.root)
+        self._walk_up(collection)
+        return satisfied
+
+    def _walk_up(self, collection: TrustedCollection) -> None:
+        """Step 3: version after version, as long as the server has a next one."""
+        for _ in range(MAX_ROOT_ROTATIONS):
+            try:
+                wire = self.downloads.get(ROOT, version=collection.root.version + 1)
+            except NotFoundError:
+                return
+            collection.update_root(wire)
+        raise TrustDataError(
+            f"{self.gun}: more than {MAX_ROOT_ROTATIONS} newer roots.", code="too-many-roots"
+        )
+
+    def _pin_chain(self, collection: TrustedCollection, newest: bytes) -> None:
+        """Steps 1 to 3: find the root that a pin accepts, and walk from it to ``newest``."""
+        if not self.pins:
+            raise self._no_pin(newest)
+        try:
+            collection.pin_root(newest, self.pins)
+            return
+        except PinMismatchError as error:
+            mismatch = error
+        newer = [newest]
+        version = Envelope.from_bytes(newest).signed.version
+        for older in range(version - 1, max(0, version - 1 - MAX_ROOT_ROTATIONS), -1):
+            try:
+                wire = self.downloads.get(ROOT, version=older)
+                collection.pin_root(wire, self.pins)
+                break
+            except PinMismatchError:
+                newer.append(wire)
+            except NotFoundError:
+                raise mismatch from None
+        else:
+            raise mismatch
+        for wire in reversed(newer):
+            collection.update_root(wire)
+
+    def _no_pin(self, wire: bytes) -> NoPinError:
+        root = decode_as(Root, Envelope.from_bytes(wire).content)
+        seen = ", ".join(root_key_ids(root))
+        return NoPinError(
+            f"Nothing says which root to trust for {self.gun}.",
+            hint=f"The server shows the root key id {seen}. If whoever initialised the collection "
+            "confirms it, pass --root-key-id with it (or --root-cert, --root-ca); "
+            "--trust-on-first-use believes the server.",
+        )
+
+    def _follow_snapshot_to_root(self, collection: TrustedCollection) -> None:
+        """Step 7; where the server serves no numbered versions, step 3 over a gap."""
+        try:
+            collection.check_root_is_named()
+        except HashMismatchError as mismatch:
+            try:
+                wire = self.downloads.get(ROOT, sha256=_sha256(collection.meta(RoleName(ROOT))))
+            except NotFoundError:
+                raise mismatch from None
+            collection.update_root(wire, allow_gap=True)
+            collection.check_root_is_named()
+
+    # Files
+
+    def _current(self, role: str) -> bytes:
+        try:
+            return self.downloads.get(role)
+        except NotFoundError as error:
+            known = " It had some before." if self.states.load(self.gun) else ""
+            raise NoTrustDataError(
+                f"The server has no trust data for {self.gun}.{known}",
+                hint=f"Was it initialised on this server? An admin does that with "
+                f"'signer init {self.gun}'.",
+            ) from error
+
+    def _file(self, role: str, meta: MetaFile) -> bytes:
+        """Return the file that ``meta`` names: from the cache, from what was fetched, or by hash."""
+        cached = self.cache.read(role)
+        if cached is not None and _is(cached, meta):
+            return cached
+        if self.downloads.started(role):
+            try:
+                ahead = self.downloads.get(role)
+            except NotFoundError:
+                ahead = b""
+            if _is(ahead, meta):
+                return ahead
+        try:
+            return self.downloads.get(role, sha256=_sha256(meta))
+        except NotFoundError as error:
+            raise MissingFileError(
+                f"{self.gun}: the server names a file of role {role} that it does not serve.",
+                hint="Either a publish is under way, or a file was published that Go would write "
+                "otherwise; then a correct file of a higher version mends the collection.",
+            ) from error
+
+    def _load_delegations(self, collection: TrustedCollection) -> None:
+        """Step 9, level by level; the files of a level are fetched in parallel."""
+        done: set[RoleName] = set()
+        while level := [
+            name
+            for name in collection.delegations
+            if name not in done and collection.published(name)
+        ]:
+            for name in level:
+                self._start(name, collection.meta(name))
+            for name in level:
+                collection.update_delegation(name, self._file(name, collection.meta(name)))
+            done.update(level)
+
+    def _start(self, role: RoleName, meta: MetaFile) -> None:
+        cached = self.cache.read(role)
+        if not self.downloads.started(role) and not (cached is not None and _is(cached, meta)):
+            self.downloads.start(role, sha256=_sha256(meta))
+
+    def _keep(self, collection: TrustedCollection, satisfied: frozenset[str]) -> None:
+        """Remember what was verified; expired files are no news to remember."""
+        if collection.expired:
+            return
+        for name, role in collection.roles.items():
+            self.cache.write(name, role.wire)
+        state = TrustState(collection.root.wire, collection.versions, satisfied)
+        self.states.save(self.gun, state)
+
+
+def remember_root(states: StateStore, gun: Gun, root: bytes) -> None:
+    """Trust a root that this trust directory has just made (``init``)."""
+    version = Envelope.from_bytes(root).signed.version
+    states.save(gun, TrustState(root, {ROOT: version}))
+
+
+def _sha256(meta: MetaFile) -> str:
+    return (meta.hashes or {})["sha256"]
+
+
+def _is(wire: bytes, meta: MetaFile) -> bool:
+    return len(wire) == meta.length and hashlib.sha256(wire).hexdigest() == _sha256(meta)

@@ -1,0 +1,94 @@
+"""Downloads of metadata, in parallel and ahead of their use.
+
+Started before the library that verifies them is even loaded; nothing here looks into a file.
+"""
+
+from concurrent.futures import Executor, Future
+from typing import Protocol
+
+from signer.constants import MAX_ROOT_SIZE, MAX_TARGETS_SIZE, MAX_TIMESTAMP_SIZE, ROOT, TIMESTAMP
+from signer.names import RoleName
+
+Request = tuple[str, str, int]
+"""Role, SHA-256 as hex or ``""``, version or 0."""
+
+
+class MetadataSource(Protocol):
+    """Where metadata comes from: a Notary server, or a stand-in for one."""
+
+    def get_metadata(
+        self, role: str, *, sha256: str = "", version: int = 0, max_bytes: int
+    ) -> bytes:
+        """Return a role's file: the current one, the one with this hash, or this version.
+
+        Raises:
+            NotFoundError: there is none.
+            NetworkError: the source cannot be reached or does not answer as it should.
+        """
+        ...
+
+
+class Downloads:
+    """Requests under way and their results, each made once."""
+
+    def __init__(self, source: MetadataSource, executor: Executor) -> None:
+        self._source = source
+        self._executor = executor
+        self._futures: dict[Request, Future[bytes]] = {}
+
+    def start(self, role: str, *, sha256: str = "", version: int = 0) -> None:
+        """Begin a download, if it has not been begun."""
+        request = (role, sha256, version)
+        if request not in self._futures:
+            self._futures[request] = self._executor.submit(
+                self._source.get_metadata,
+                role,
+                sha256=sha256,
+                version=version,
+                max_bytes=size_limit(role),
+            )
+
+    def started(self, role: str) -> bool:
+        """Tell whether the role's current file has been asked for."""
+        return (role, "", 0) in self._futures
+
+    def get(self, role: str, *, sha256: str = "", version: int = 0) -> bytes:
+        """Wait for a file.
+
+        Raises:
+            NotFoundError: there is none.
+            NetworkError: the source cannot be reached or does not answer as it should.
+        """
+        self.start(role, sha256=sha256, version=version)
+        return self._futures[role, sha256, version].result()
+
+    def forget(self) -> None:
+        """Drop all results, so that the next ``get`` asks again."""
+        for future in self._futures.values():
+            future.cancel()
+        self._futures.clear()
+
+
+def size_limit(role: str) -> int:
+    """Return how many bytes of a role's file are read at most (NP 1.8)."""
+    return {ROOT: MAX_ROOT_SIZE, TIMESTAMP: MAX_TIMESTAMP_SIZE}.get(role, MAX_TARGETS_SIZE)
+
+
+def start_first_round(
+    downloads: Downloads, known_root_version: int, *, ahead: tuple[RoleName, ...] = ()
+) -> None:
+    """Ask for all that an update surely or probably needs, at once.
+
+    Args:
+        downloads: where the requests are kept.
+        known_root_version: version of the root that is trusted already, or 0.
+        ahead: roles whose current files are worth asking for before their hashes are known; the
+            files count only if they turn out to be those that the snapshot names.
+    """
+    downloads.start(TIMESTAMP)
+    if known_root_version:
+        downloads.start(ROOT, version=known_root_version + 1)
+    else:
+        downloads.start(ROOT)
+    for role in ahead:
+        downloads.start(role)

@@ -1,0 +1,220 @@
+"""Pins: by which key, certificate or authority a collection's root is trusted at first.
+
+A pin *accepts* a root when a key that the root role lists is the pinned one (or its certificate is
+pinned, or issued by a pinned authority for this GUN) **and** that key made a valid signature on
+this root. Being listed is not enough.
+
+Source: NP section 6, items 7 and 8; verification requirements, row 1.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from signer.dialect.keys import NotaryKey
+from signer.errors import UsageError
+from signer.names import parse_key_id
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import Root
+
+    from signer.dialect.envelope import Envelope
+
+
+@dataclass(frozen=True)
+class Pins:
+    """How a root may be trusted; any one pin suffices.
+
+    Attributes:
+        key_ids: TUF ids or canonical ids of root keys, 64 lower-case hex digits.
+        certificates: SHA-256 over the DER of root certificates, as hex.
+        authorities: sets of CA certificates, each set one pin.
+        trust_on_first_use: accept whatever root is met first.
+    """
+
+    key_ids: frozenset[str] = frozenset()
+    certificates: frozenset[str] = frozenset()
+    authorities: tuple[tuple[x509.Certificate, ...], ...] = ()
+    trust_on_first_use: bool = False
+
+    @classmethod
+    def load(
+        cls,
+        key_ids: Iterable[str] = (),
+        certificates: Iterable[tuple[str, bytes]] = (),
+        *,
+        authorities: Iterable[tuple[str, bytes]] = (),
+        trust_on_first_use: bool = False,
+    ) -> "Pins":
+        """Read pins as users give them.
+
+        Args:
+            key_ids: TUF or canonical ids of root keys.
+            certificates: (origin, PEM) pairs of root certificates or bare public keys.
+            authorities: (origin, PEM) pairs of CA bundles.
+            trust_on_first_use: whether any root may be trusted when none is known.
+
+        Raises:
+            UsageError: an id is malformed, or a file has no certificate; the origin is named.
+        """
+        ids = {parse_key_id(key_id) for key_id in key_ids}
+        fingerprints = set()
+        for origin, pem in certificates:
+            if b"PUBLIC KEY" in pem and b"CERTIFICATE" not in pem:
+                ids.add(_canonical_id(origin, pem))
+            else:
+                fingerprints.add(_fingerprint(_certificates(origin, pem)[0]))
+        sets = tuple(_certificates(origin, pem) for origin, pem in authorities)
+        return cls(frozenset(ids), frozenset(fingerprints), sets, trust_on_first_use)
+
+    def __bool__(self) -> bool:
+        """Whether there is any way to trust a root that is not known yet."""
+        return self.explicit or self.trust_on_first_use
+
+    @property
+    def explicit(self) -> bool:
+        """Whether something is pinned, beyond trust on first use."""
+        return bool(self.key_ids or self.certificates or self.authorities)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for this set of pins, under which its acceptance can be remembered."""
+        parts = sorted(self.key_ids) + sorted(self.certificates)
+        parts += sorted(_fingerprint(ca) for bundle in self.authorities for ca in bundle)
+        return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
+
+    def accepting_keys(self, root: "Root", *, gun: str, now: datetime) -> list[NotaryKey]:
+        """Return the keys of the root role that a pin names; their signatures are not looked at."""
+        keys = [root.keys[keyid] for keyid in root.roles["root"].keyids]
+        return [
+            key for key in keys if isinstance(key, NotaryKey) and self._names(key, gun=gun, now=now)
+        ]
+
+    def _names(self, key: NotaryKey, *, gun: str, now: datetime) -> bool:
+        try:
+            if key.keyid in self.key_ids or key.canonical_id in self.key_ids:
+                return True
+            certificates = key.certificates
+        except ValueError:
+            return False  # a key that cannot be decoded is pinned by nobody
+        if not certificates:
+            return False
+        leaf, *intermediates = certificates
+        if _fingerprint(leaf) in self.certificates:
+            return True
+        if not common_name_fits(leaf, gun):
+            return False  # an authority vouches for names, so the name must be this collection's
+        return any(
+            _issued_by(leaf, intermediates, authority=bundle, now=now)
+            for bundle in self.authorities
+        )
+
+
+def accepted_by(pins: Pins, envelope: "Envelope", *, gun: str, now: datetime) -> bool:
+    """Tell whether a pin accepts a root: it names a key that validly signed this very root.
+
+    The root's own threshold is a separate check (step 2 of ``TrustedCollection``).
+    """
+    from tuf.api.metadata import Root
+
+    root = envelope.signed_as(Root)
+    for key in pins.accepting_keys(root, gun=gun, now=now):
+        signature = envelope.signatures.get(key.keyid)
+        if signature is not None and _verifies(key, signature, envelope.payload):
+            return True
+    return False
+
+
+def _verifies(key: NotaryKey, signature: object, payload: bytes) -> bool:
+    from securesystemslib.exceptions import UnverifiedSignatureError
+
+    try:
+        key.verify_signature(signature, payload)  # type: ignore[arg-type] # of a decoded envelope
+    except UnverifiedSignatureError:
+        return False
+    return True
+
+
+def common_name_fits(leaf: x509.Certificate, gun: str) -> bool:
+    """Tell whether a root certificate is for ``gun``: CN equal, or a prefix that ends in ``*``.
+
+    Source: NP section 6, item 7.
+    """
+    names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    for name in (str(attribute.value) for attribute in names):
+        if name == gun or (name.endswith("*") and gun.startswith(name.rstrip("*"))):
+            return True
+    return False
+
+
+def _issued_by(
+    leaf: x509.Certificate,
+    intermediates: Sequence[x509.Certificate],
+    *,
+    authority: Sequence[x509.Certificate],
+    now: datetime,
+) -> bool:
+    """Build a path from ``leaf`` to ``authority``; the uses in its extensions do not matter."""
+    anything = ExtensionPolicy.permit_all()
+    issuers = anything.require_present(
+        x509.BasicConstraints, Criticality.AGNOSTIC, _must_be_ca
+    ).may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _must_sign_certificates)
+    verifier = (
+        PolicyBuilder()
+        .store(Store(list(authority)))
+        .time(now)
+        .extension_policies(ca_policy=issuers, ee_policy=anything)
+        .build_client_verifier()
+    )
+    try:
+        verifier.verify(leaf, list(intermediates))
+    except VerificationError:
+        return False
+    return True
+
+
+def _must_be_ca(_policy: Policy, _cert: x509.Certificate, value: x509.BasicConstraints) -> None:
+    if not value.ca:
+        raise ValueError("the issuer is no CA")
+
+
+def _must_sign_certificates(
+    _policy: Policy, _cert: x509.Certificate, value: x509.KeyUsage | None
+) -> None:
+    if value is not None and not value.key_cert_sign:
+        raise ValueError("the issuer may not sign certificates")
+
+
+def _fingerprint(certificate: x509.Certificate) -> str:
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def _certificates(origin: str, pem: bytes) -> tuple[x509.Certificate, ...]:
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError as error:
+        raise UsageError(
+            f"{origin} has no certificate in PEM form.", code="bad-certificate"
+        ) from error
+
+
+def _canonical_id(origin: str, pem: bytes) -> str:
+    try:
+        return NotaryKey.from_public_key(load_pem_public_key(pem)).keyid  # type: ignore[arg-type] # refused inside
+    except ValueError as error:
+        raise UsageError(
+            f"{origin} has no public key that Notary knows: {error}.", code="bad-certificate"
+        ) from error

@@ -1,0 +1,113 @@
+"""What is remembered about a collection: its root and the highest versions seen.
+
+Kept apart from the metadata cache, so that deleting the cache forgets neither. A mark only ever
+rises: processes that finish in any order leave the maximum.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from signer.errors import SignerError
+from signer.files import make_private_directory, write_atomically
+from signer.names import Gun
+
+_FILE = "_state.json"  # no component of a repository's name begins with '_'
+_LOCK_SECONDS = 30
+
+
+class StateError(SignerError):
+    """The remembered state of a collection cannot be read."""
+
+    default_code = "trust-state-unreadable"
+
+
+@dataclass(frozen=True)
+class TrustState:
+    """The remembered state of one collection.
+
+    Attributes:
+        root: wire form of the newest trusted root.
+        versions: highest version seen, by role.
+        pins: fingerprints of sets of pins that the root's chain satisfied.
+    """
+
+    root: bytes
+    versions: Mapping[str, int] = field(default_factory=dict)
+    pins: frozenset[str] = frozenset()
+
+
+class StateStore:
+    """Remembered states in files, one per collection, below a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def path(self, gun: Gun) -> Path:
+        """Return where the state of ``gun`` lies."""
+        return self.directory / gun / _FILE
+
+    def load(self, gun: Gun) -> TrustState | None:
+        """Read a collection's state; None where nothing is remembered.
+
+        Raises:
+            StateError: the file is there but damaged: nothing is assumed in its place.
+        """
+        path = self.path(gun)
+        try:
+            content = json.loads(path.read_bytes())
+            return TrustState(
+                root=base64.b64decode(content["root"], validate=True),
+                versions={str(role): int(top) for role, top in content["versions"].items()},
+                pins=frozenset(str(pin) for pin in content["pins"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StateError(
+                f"The remembered trust state of {gun} cannot be read: {path}.",
+                hint="It guards against rollback. Restore it, or remove it and pin the root again.",
+            ) from error
+
+    def save(self, gun: Gun, state: TrustState) -> None:
+        """Remember ``state``, keeping the higher of each version; unchanged states are not written.
+
+        Raises:
+            UnwritableDirectoryError: nothing was changed.
+        """
+        path = self.path(gun)
+        if _merge(self.load(gun), state) == self.load(gun):
+            return
+        make_private_directory(path.parent)
+        with FileLock(path.parent / "_lock", timeout=_LOCK_SECONDS, mode=0o600):
+            merged = _merge(self.load(gun), state)
+            content = {
+                "gun": gun,
+                "pins": sorted(merged.pins),
+                "root": base64.b64encode(merged.root).decode("ascii"),
+                "versions": dict(sorted(merged.versions.items())),
+            }
+            write_atomically(path, json.dumps(content, indent=1).encode("ascii") + b"\n")
+
+
+def _merge(known: TrustState | None, new: TrustState) -> TrustState:
+    if known is None:
+        return new
+    newer = new.versions.get("root", 0) >= known.versions.get("root", 0)
+    return TrustState(
+        root=new.root if newer else known.root,
+        versions=_maxima([known.versions, new.versions]),
+        pins=known.pins | new.pins,
+    )
+
+
+def _maxima(marks: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    result: dict[str, int] = {}
+    for mark in marks:
+        for role, version in mark.items():
+            result[role] = max(version, result.get(role, 0))
+    return result
