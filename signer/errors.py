@@ -68,6 +68,7 @@ class SignerError(Exception):
         hint: what to do about it, or an empty string.
         code: stable machine-readable name, for example ``passphrase-rejected``.
         exit_code: the process's exit code.
+        step: number of the verification step that failed, or 0.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
@@ -78,6 +79,7 @@ class SignerError(Exception):
         self.message = message
         self.hint = hint
         self.code = code or self.default_code
+        self.step = 0
 
     def __str__(self) -> str:
         return self.message

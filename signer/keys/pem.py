@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from signer.dialect.keys import PublicKey
-    from signer.keys.pkcs8 import PrivateKey as PrivateKey
+    from signer.keys.pkcs8 import PrivateKey as PrivateKey  # noqa: PLC0414 - a re-export
 
 ENCRYPTED_PRIVATE_KEY: Final = "ENCRYPTED PRIVATE KEY"
 PRIVATE_KEY: Final = "PRIVATE KEY"
@@ -145,7 +145,9 @@ def format_block(label: str, headers: Mapping[str, str], der: bytes) -> bytes:
     text = base64.b64encode(der).decode("ascii")
     lines += [text[start : start + 64] for start in range(0, len(text), 64)]
     body = "".join(f"{line}\n" for line in lines)
-    return f"{_BEGIN}{label}{_DASHES}\n{body}-----END {label}{_DASHES}\n".encode()
+    return f"{_BEGIN}{label}{_DASHES}\n{body}-----END {label}{_DASHES}\n".encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def decode_private_key(block: KeyBlock, passphrase: bytes | None) -> PrivateKey:
@@ -174,7 +176,7 @@ def decode_private_key(block: KeyBlock, passphrase: bytes | None) -> PrivateKey:
     return pkcs8.decode_block(block, passphrase)
 
 
-def encode_key_file(  # noqa: D417 - `random` is described with the others
+def encode_key_file(
     key: PrivateKey,
     *,
     passphrase: bytes,
@@ -201,13 +203,13 @@ def encode_key_file(  # noqa: D417 - `random` is described with the others
 
     Source: NP 2.2; python-tuf-fit section 6.3.
     """
-    from signer.keys import pkcs8
+    from signer.keys import pbes2, pkcs8
 
     headers = {"gun": gun, "role": role}
     plain = pkcs8.encode(key)
     if not passphrase:
         return format_block(PRIVATE_KEY, headers, plain)
-    encrypted = pkcs8.encrypt(plain, passphrase, rounds=rounds, random=random)
+    encrypted = pbes2.encrypt(plain, passphrase, rounds=rounds, random=random)
     return format_block(ENCRYPTED_PRIVATE_KEY, headers, encrypted)
 
 

@@ -6,8 +6,9 @@ If the collection moved on in between, reading starts again once.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from datetime import datetime
 
 from tuf.api.metadata import MetaFile, Root
@@ -16,7 +17,13 @@ from signer.constants import MAX_ROOT_ROTATIONS, RELEASES, ROOT, SNAPSHOT, TARGE
 from signer.dialect.codec import decode_as
 from signer.dialect.envelope import Envelope
 from signer.dialect.errors import HashMismatchError, PinMismatchError
-from signer.errors import NotFoundError, NotSignedError, TrustDataError, UsageError
+from signer.errors import (
+    NotFoundError,
+    NotSignedError,
+    SignerError,
+    TrustDataError,
+    UsageError,
+)
 from signer.names import Gun, RoleName
 from signer.trust.cache import MetadataCache
 from signer.trust.collection import TrustedCollection
@@ -24,6 +31,7 @@ from signer.trust.fetch import Downloads, MetadataSource, start_first_round
 from signer.trust.pinning import Pins
 from signer.trust.role import root_key_ids
 from signer.trust.state import StateStore, TrustState
+from signer.trust.steps import Step
 
 
 class NoTrustDataError(NotSignedError):
@@ -78,6 +86,7 @@ class TrustClient:
         self.pins = pins
         self.clock = clock
         self.downloads = Downloads(source, executor)
+        self._used = False
 
     def prefetch(self) -> None:
         """Send the first round of requests, without waiting for answers."""
@@ -100,6 +109,9 @@ class TrustClient:
             ExpiredError: something has expired.
             NetworkError, AuthError: the server cannot be read.
         """
+        if self._used:
+            self.downloads.forget()
+        self._used = True
         self.prefetch()
         try:
             return self._read(allow_expired=allow_expired)
@@ -123,13 +135,20 @@ class TrustClient:
             versions=state.versions if state else None,
             allow_expired=allow_expired,
         )
-        satisfied = self._load_root(collection, state)
-        collection.update_timestamp(self._current(TIMESTAMP))
-        collection.update_snapshot(self._file(SNAPSHOT, collection.snapshot_meta))
-        self._follow_snapshot_to_root(collection)
-        collection.finish_root()
-        collection.update_targets(self._file(TARGETS, collection.meta(RoleName(TARGETS))))
-        self._load_delegations(collection)
+        with at_step(Step.ROOT_PINNED):
+            satisfied = self._load_root(collection, state)
+        with at_step(Step.TIMESTAMP):
+            collection.update_timestamp(self._current(TIMESTAMP))
+        with at_step(Step.SNAPSHOT):
+            collection.update_snapshot(self._file(SNAPSHOT, collection.snapshot_meta))
+        with at_step(Step.ROOT_NAMED):
+            self._follow_snapshot_to_root(collection)
+        with at_step(Step.ROOT_VALID):
+            collection.finish_root()
+        with at_step(Step.TARGETS):
+            collection.update_targets(self._file(TARGETS, collection.meta(RoleName(TARGETS))))
+        with at_step(Step.DELEGATIONS):
+            self._load_delegations(collection)
         self._keep(collection, satisfied)
         return collection
 
@@ -147,7 +166,8 @@ class TrustClient:
             self._pin_chain(probe, state.root)
             satisfied |= {self.pins.fingerprint}
         collection.trust_root(state.root)
-        self._walk_up(collection)
+        with at_step(Step.ROOT_CHAIN):
+            self._walk_up(collection)
         return satisfied
 
     def _walk_up(self, collection: TrustedCollection) -> None:
@@ -184,8 +204,9 @@ class TrustClient:
                 raise mismatch from None
         else:
             raise mismatch
-        for wire in reversed(newer):
-            collection.update_root(wire)
+        with at_step(Step.ROOT_CHAIN):
+            for wire in reversed(newer):
+                collection.update_root(wire)
 
     def _no_pin(self, wire: bytes) -> NoPinError:
         root = decode_as(Root, Envelope.from_bytes(wire).content)
@@ -223,7 +244,7 @@ class TrustClient:
             ) from error
 
     def _file(self, role: str, meta: MetaFile) -> bytes:
-        """Return the file that ``meta`` names: from the cache, from what was fetched, or by hash."""
+        """Return the file that ``meta`` names: cached, fetched ahead, or fetched by hash."""
         cached = self.cache.read(role)
         if cached is not None and _is(cached, meta):
             return cached
@@ -270,6 +291,16 @@ class TrustClient:
             self.cache.write(name, role.wire)
         state = TrustState(collection.root.wire, collection.versions, satisfied)
         self.states.save(self.gun, state)
+
+
+@contextmanager
+def at_step(step: Step) -> Iterator[None]:
+    """Note on an error at which step of verification it was found; an inner step stays."""
+    try:
+        yield
+    except SignerError as error:
+        error.step = error.step or step
+        raise
 
 
 def remember_root(states: StateStore, gun: Gun, root: bytes) -> None:

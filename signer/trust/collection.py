@@ -38,6 +38,7 @@ from signer.dialect.errors import (
     ExpiredRoleError,
     MalformedError,
     PinMismatchError,
+    RollbackError,
     VersionError,
 )
 from signer.dialect.keys import NotaryKey
@@ -61,7 +62,16 @@ class TrustedCollection:
         gun: its name.
         now: the reference time of every expiry check, in UTC.
         versions: the highest versions seen before, by role.
-        allow_expired: keep expired roles, with their errors in ``expired``, instead of raising.
+        allow_expired: keep expired base roles, with their errors in ``expired``, instead of
+            raising.
+
+    Attributes:
+        roles: every role that is valid.
+        delegations: every delegation that a valid role names.
+        invalid: why a delegation's file is not valid.
+        stale: delegations whose only fault is that they have expired.
+        rejected: the version that an invalid delegation's file claims.
+        expired: base roles that have expired.
     """
 
     def __init__(
@@ -79,6 +89,8 @@ class TrustedCollection:
         self.roles: dict[RoleName, Role] = {}
         self.delegations: dict[RoleName, DelegatedRoleInfo] = {}
         self.invalid: dict[RoleName, SignerError] = {}
+        self.stale: dict[RoleName, Role] = {}
+        self.rejected: dict[RoleName, int] = {}
         self.expired: dict[RoleName, ExpiredRoleError] = {}
 
     # Steps 1 to 4: root
@@ -196,22 +208,27 @@ class TrustedCollection:
         """Step 9. An invalid delegation is put into ``invalid`` and delegates nothing.
 
         Raises:
-            HashMismatchError: it is not the file that the snapshot names. This is no fault of the
-                delegate's, so it is never set aside.
+            HashMismatchError: it is not the file that the snapshot names.
+            RollbackError: it is older than one seen before. Both are no fault of the delegate's,
+                so they are never set aside.
         """
         check_hashes(name, wire, self.meta(name), gun=self.gun)
         info = self.delegations[name]
         parent = self.roles[parent_role(name)].targets
         try:
             envelope = self._parse(name, wire)
-            signed = envelope.signed_as(Targets)
+            self.rejected[name] = envelope.signed_as(Targets).version
             check_signatures(parent, name, envelope, gun=self.gun)
-            self._check_version(name, signed)
-            self._check_expiry(name, envelope)
+            self._check_version(name, envelope.signed)
+            self.stale[name] = Role(name, envelope, wire, info.paths)
+            check_expiry(name, envelope, gun=self.gun, now=self.now)
+        except RollbackError:
+            raise  # the snapshot names it, so this is no fault of the delegate's either
         except SignerError as error:
             self.invalid[name] = error
             return
-        self._set(name, envelope, wire, paths=info.paths)
+        self.roles[name] = self.stale.pop(name)
+        del self.rejected[name]
         self._note_delegations(self.roles[name])
 
     def _note_delegations(self, parent: Role) -> None:
@@ -332,10 +349,8 @@ class TrustedCollection:
                 raise
             self.expired[name] = error
 
-    def _set(
-        self, name: RoleName, envelope: Envelope, wire: bytes, *, paths: tuple[str, ...] = ("",)
-    ) -> None:
-        self.roles[name] = Role(name, envelope, wire, paths)
+    def _set(self, name: RoleName, envelope: Envelope, wire: bytes) -> None:
+        self.roles[name] = Role(name, envelope, wire)
 
 
 def _is_child(name: str, parent: RoleName) -> bool:

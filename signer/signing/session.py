@@ -1,0 +1,259 @@
+"""What the commands share: settings, connections, the trust directory, keys at hand."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from signer.constants import DEFAULT_TIMEOUT_SECONDS
+from signer.errors import UsageError
+from signer.names import DEFAULT_DOMAIN, Gun, ImageReference
+
+if TYPE_CHECKING:
+    from signer.keys.passphrase import Passphrases
+    from signer.keys.store import KeyStore
+    from signer.publish.publisher import Publisher
+    from signer.publish.signing import Keyring
+    from signer.transport.credentials import Credentials
+    from signer.transport.http import HttpPool
+    from signer.transport.notary import NotaryServer
+    from signer.transport.registry import Registry
+    from signer.trust.client import TrustClient
+    from signer.trust.pinning import Pins
+    from signer.trust.state import StateStore
+
+DOCKER_HUB_SERVER: Final = "https://notary.docker.io"
+STATE_DIRECTORY: Final = "signer"
+"""Below the trust directory: known roots and high-water marks, apart from the cache."""
+
+_REQUESTS_AT_ONCE: Final = 16
+_COLLECTIONS_AT_ONCE: Final = 32
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True)
+class PinSources:
+    """Where pins come from, as users give them; files are read when a pin is first needed.
+
+    Attributes:
+        key_ids: TUF ids or canonical ids of root keys.
+        certificates: PEM files of root certificates or public keys.
+        authorities: PEM files of CA bundles.
+        trust_on_first_use: whether an unknown root may be trusted.
+    """
+
+    key_ids: tuple[str, ...] = ()
+    certificates: tuple[Path, ...] = ()
+    authorities: tuple[Path, ...] = ()
+    trust_on_first_use: bool = False
+
+    def load(self) -> "Pins":
+        """Read the files.
+
+        Raises:
+            UsageError: a file cannot be read, or has no certificate.
+        """
+        from signer.trust.pinning import Pins
+
+        return Pins.load(
+            self.key_ids,
+            [(str(path), _read(path)) for path in self.certificates],
+            authorities=[(str(path), _read(path)) for path in self.authorities],
+            trust_on_first_use=self.trust_on_first_use,
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one run.
+
+    Attributes:
+        trust_dir: keys, metadata cache and trust state.
+        docker_config: docker's configuration directory: credentials, ``tls/HOST``.
+        server: URL of the Notary server; empty for the one that belongs to the reference's host.
+        ca_files: PEM files of authorities, added to the system's.
+        timeout_seconds: how long one request may take.
+        pins: how an unknown root may be trusted.
+        environment: environment variables: secrets and defaults.
+    """
+
+    trust_dir: Path
+    docker_config: Path
+    server: str = ""
+    ca_files: tuple[Path, ...] = ()
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    pins: PinSources = field(default_factory=PinSources)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Session:
+    """Connections and stores of one run; use it as a context manager.
+
+    Args:
+        settings: what the user chose.
+        prompt: asks for a secret on a terminal; None where there is nobody to ask.
+        clock: returns the current time, with its zone.
+        sleep: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        prompt: Callable[[str], str] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.sleep = sleep
+        self._prompt = prompt
+        self._pool: HttpPool | None = None
+        self._pins: Pins | None = None
+        self._executors: dict[str, ThreadPoolExecutor] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections and end threads; what is under way is abandoned."""
+        for executor in self._executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        self._executors.clear()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    @property
+    def requests(self) -> Executor:
+        """Runs requests."""
+        return self._executor("requests", _REQUESTS_AT_ONCE)
+
+    @property
+    def collections(self) -> Executor:
+        """Runs work on collections, which waits for ``requests``."""
+        return self._executor("collections", _COLLECTIONS_AT_ONCE)
+
+    def _executor(self, name: str, workers: int) -> ThreadPoolExecutor:
+        if name not in self._executors:
+            self._executors[name] = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        return self._executors[name]
+
+    @property
+    def store(self) -> "KeyStore":
+        """The private keys of the trust directory."""
+        from signer.keys.store import KeyStore
+
+        return KeyStore(self.settings.trust_dir / "private")
+
+    @property
+    def states(self) -> "StateStore":
+        """Known roots and high-water marks."""
+        from signer.trust.state import StateStore
+
+        return StateStore(self.settings.trust_dir / STATE_DIRECTORY)
+
+    @property
+    def pins(self) -> "Pins":
+        """How an unknown root may be trusted."""
+        if self._pins is None:
+            self._pins = self.settings.pins.load()
+        return self._pins
+
+    @property
+    def passphrases(self) -> "Passphrases":
+        """Where passphrases come from."""
+        from signer.keys.passphrase import Passphrases
+
+        return Passphrases(self.settings.environment, prompt=self._prompt)
+
+    @property
+    def credentials(self) -> "Credentials":
+        """Where user names and passwords come from."""
+        from signer.transport.credentials import Credentials
+
+        return Credentials(self.settings.environment, self.settings.docker_config)
+
+    @property
+    def pool(self) -> "HttpPool":
+        """Connections, kept alive."""
+        if self._pool is None:
+            from signer.transport.http import HttpPool
+            from signer.transport.tls import TlsSettings
+
+            self._pool = HttpPool(
+                tls=TlsSettings(self.settings.ca_files, self.settings.docker_config),
+                timeout_seconds=self.settings.timeout_seconds,
+                insecure_http_hosts=_plain_http_hosts(self.settings.server),
+            )
+        return self._pool
+
+    def server_url(self, gun: Gun) -> str:
+        """Return the base URL of the Notary server of a collection."""
+        if self.settings.server:
+            return self.settings.server
+        domain = gun.partition("/")[0]
+        return DOCKER_HUB_SERVER if domain == DEFAULT_DOMAIN else f"https://{domain}"
+
+    def server(self, gun: Gun) -> "NotaryServer":
+        """Return the Notary server's side of a collection."""
+        from signer.transport.notary import NotaryServer
+
+        return NotaryServer(self.pool, self.server_url(gun), gun, credentials=self.credentials)
+
+    def registry(self, reference: ImageReference) -> "Registry":
+        """Return the registry that holds an image."""
+        from signer.transport.registry import Registry
+
+        return Registry(self.pool, reference.registry_host, credentials=self.credentials)
+
+    def client(self, gun: Gun) -> "TrustClient":
+        """Return a verifying reader of a collection, its first requests already sent."""
+        from signer.trust.cache import MetadataCache
+        from signer.trust.client import TrustClient
+
+        return TrustClient(
+            gun,
+            self.server(gun),
+            cache=MetadataCache(self.settings.trust_dir, gun),
+            states=self.states,
+            pins=self.pins,
+            executor=self.requests,
+            clock=self.clock,
+        )
+
+    def publisher(self, gun: Gun, keyring: "Keyring") -> "Publisher":
+        """Return a publisher to a collection with the keys of ``keyring``."""
+        from signer.publish.publisher import Publisher
+
+        return Publisher(
+            gun, self.client(gun), server=self.server(gun), keyring=keyring, sleep=self.sleep
+        )
+
+
+def _plain_http_hosts(server: str) -> frozenset[str]:
+    scheme, _, rest = server.partition("://")
+    return frozenset([rest.partition("/")[0]]) if scheme == "http" else frozenset()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error

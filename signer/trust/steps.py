@@ -1,0 +1,30 @@
+"""The steps of verification, numbered alike in code, documents, output and tests."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class Step(IntEnum):
+    """A step of verification; 1 to 9 are ``TrustedCollection``'s, the others ``evaluate``'s."""
+
+    ROOT_PINNED = 1
+    ROOT_THRESHOLD = 2
+    ROOT_CHAIN = 3
+    ROOT_VALID = 4
+    TIMESTAMP = 5
+    SNAPSHOT = 6
+    ROOT_NAMED = 7
+    TARGETS = 8
+    DELEGATIONS = 9
+    TARGET = 10
+    DIGEST = 11
+    SIGNERS = 12
+
+    @property
+    def code(self) -> str:
+        """The stable name in outputs, for example ``root-pinned``."""
+        return self.name.lower().replace("_", "-")
+
+
+COLLECTION_STEPS: Final = tuple(step for step in Step if step <= Step.DELEGATIONS)
+IMAGE_STEPS: Final = tuple(step for step in Step if step > Step.DELEGATIONS)

@@ -1,0 +1,1 @@
+"""Interoperation tests run against the real programs: see ``tests/components/fixtures.py``."""
