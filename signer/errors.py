@@ -120,7 +120,7 @@ class ExpiredError(SignerError):
 
 
 class NetworkError(SignerError):
-    """A server could not be reached, did not answer in time, or answered with a fault of its own."""
+    """A server could not be reached, did not answer in time, or had a fault of its own."""
 
     exit_code = ExitCode.NETWORK
     default_code = "network"

@@ -110,16 +110,7 @@ def _parse_reference(text: str) -> ImageReference:
         raise _bad_reference(
             text, f"{tag!r} is no tag: letters, digits, '_', '.', '-', at most 128"
         )
-    name = head + slash + last
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
-        domain, path = first, rest
-    else:
-        domain, path = DEFAULT_DOMAIN, name
-    if domain == LEGACY_DEFAULT_DOMAIN:
-        domain = DEFAULT_DOMAIN
-    if domain == DEFAULT_DOMAIN and "/" not in path:
-        path = f"library/{path}"
+    domain, path = _split_domain(head + slash + last)
     if not _DOMAIN.fullmatch(domain):
         raise _bad_reference(text, f"{domain!r} is no host")
     if path != path.lower():
@@ -130,6 +121,20 @@ def _parse_reference(text: str) -> ImageReference:
     if len(domain) + 1 + len(path) > _MAX_NAME:
         raise _bad_reference(text, f"the name is longer than {_MAX_NAME} characters")
     return ImageReference(domain, path, tag, digest)
+
+
+def _split_domain(name: str) -> tuple[str, str]:
+    """Split a name without tag and digest into host and path, as docker normalises it."""
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
+        domain, path = first, rest
+    else:
+        domain, path = DEFAULT_DOMAIN, name
+    if domain == LEGACY_DEFAULT_DOMAIN:
+        domain = DEFAULT_DOMAIN
+    if domain == DEFAULT_DOMAIN and "/" not in path:
+        path = f"library/{path}"
+    return domain, path
 
 
 def _bad_reference(text: str, why: str) -> UsageError:

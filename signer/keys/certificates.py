@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
+import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,11 +26,18 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from signer.constants import MIN_RSA_BITS, NEAR_EXPIRY_DAYS, ROOT_CERTIFICATE_DAYS
+from signer.constants import ROOT_CERTIFICATE_DAYS
 from signer.dialect.keys import NotaryKey
-from signer.errors import ExpiredError, KeyUnusableError, TrustDataError
+from signer.errors import KeyUnusableError, TrustDataError
 from signer.keys.pem import CERTIFICATE, PUBLIC_KEY, format_block, parse_blocks
 from signer.keys.signers import FileSigner, NotarySigner
+from signer.keys.x509_rules import (
+    check_certificate,
+    check_strength,
+    common_names,
+    is_ca,
+    near_expiry,
+)
 from signer.names import printable
 
 if TYPE_CHECKING:
@@ -37,9 +46,15 @@ if TYPE_CHECKING:
     from signer.keys.pem import KeyBlock
     from signer.keys.pkcs8 import PrivateKey
 
-_NOT_BEFORE_LEEWAY: Final = timedelta(days=1)
-_WEAK_HASHES: Final = frozenset({"md5", "sha1"})
-_GO_CURVES: Final = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
+__all__ = [
+    "check_certificate",
+    "check_root_certificate",
+    "common_names",
+    "load_signer_certificate",
+    "near_expiry",
+    "self_signed_root",
+]
+
 _SERIAL_BITS: Final = 128
 _CERTIFICATE_HASHES: Final[dict[str, type[SHA256 | SHA384 | SHA512]]] = {
     "secp384r1": SHA384,
@@ -82,7 +97,7 @@ def self_signed_root(
             code="key-kind",
         )
     curve = public_key.curve.name if isinstance(public_key, EllipticCurvePublicKey) else ""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])
+    name = _common_name(gun)
     not_before = now.replace(microsecond=0)
     builder = (
         x509.CertificateBuilder()
@@ -138,7 +153,7 @@ def load_signer_certificate(pem: bytes, *, now: datetime, origin: str) -> Notary
         if warning := near_expiry(certificate, now=now):
             _logger.warning("%s: %s", printable(origin), warning)
     else:
-        _check_strength(key.crypto(), printable(origin))
+        check_strength(key.crypto(), printable(origin))
     return key
 
 
@@ -164,10 +179,7 @@ def check_root_certificate(certificate: x509.Certificate, gun: str, *, now: date
 
     Source: NP 6 step 7, notary trustpinning/certs.go.
     """
-    names = [
-        str(attribute.value)
-        for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    ]
+    names = common_names(certificate)
     if len(names) != 1 or not _name_fits(names[0], gun):
         shown = ", ".join(printable(name) for name in names) or "no name"
         raise TrustDataError(
@@ -175,7 +187,7 @@ def check_root_certificate(certificate: x509.Certificate, gun: str, *, now: date
             hint="Its common name must be the collection's name, or a prefix of it and '*'.",
             code="root-certificate-name",
         )
-    if _is_ca(certificate):
+    if is_ca(certificate):
         raise TrustDataError(
             f"The root certificate of {printable(gun)} is a CA certificate.",
             hint="The first certificate must be the one of the root key itself, not its issuer's.",
@@ -185,50 +197,6 @@ def check_root_certificate(certificate: x509.Certificate, gun: str, *, now: date
         check_certificate(certificate, now=now, origin=f"of the root of {printable(gun)}")
     except KeyUnusableError as error:
         raise TrustDataError(error.message, hint=error.hint, code=error.code) from error
-
-
-def check_certificate(certificate: x509.Certificate, *, now: datetime, origin: str) -> None:
-    """Check validity, signature hash and key size of a certificate, as Go does for every one.
-
-    Raises:
-        ExpiredError: it has expired, or is not valid for another day or more.
-        KeyUnusableError: SHA-1 or MD5, RSA under 2048 bits, or a curve that Go does not have.
-
-    Source: notary tuf/utils/x509.go, ValidateCertificate.
-    """
-    if certificate.not_valid_before_utc > now + _NOT_BEFORE_LEEWAY:
-        raise ExpiredError(
-            f"Certificate {origin}: not valid before {_date(certificate.not_valid_before_utc)}.",
-            hint="Check this machine's clock.",
-            code="certificate-not-yet-valid",
-        )
-    if certificate.not_valid_after_utc < now:
-        raise ExpiredError(
-            f"Certificate {origin}: expired on {_date(certificate.not_valid_after_utc)}.",
-            hint="Get a new certificate; the key may stay the same.",
-            code="certificate-expired",
-        )
-    try:
-        algorithm = certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm as error:
-        raise KeyUnusableError(
-            f"Certificate {origin}: its signature algorithm is not supported.",
-            code="certificate-weak",
-        ) from error
-    if algorithm is not None and algorithm.name in _WEAK_HASHES:
-        raise KeyUnusableError(
-            f"Certificate {origin}: signed with {algorithm.name.upper()}, which Notary refuses.",
-            hint="Have it signed anew with SHA-256.",
-            code="certificate-weak",
-        )
-    _check_strength(certificate.public_key(), origin)
-
-
-def near_expiry(certificate: x509.Certificate, *, now: datetime) -> str:
-    """Return a warning for a certificate that expires within six months, otherwise ""."""
-    if certificate.not_valid_after_utc - now < timedelta(days=NEAR_EXPIRY_DAYS):
-        return f"the certificate expires on {_date(certificate.not_valid_after_utc)}."
-    return ""
 
 
 _ROOT_KEY_USAGE: Final = x509.KeyUsage(
@@ -242,6 +210,17 @@ _ROOT_KEY_USAGE: Final = x509.KeyUsage(
     encipher_only=False,
     decipher_only=False,
 )
+
+
+_quiet: Final = threading.Lock()
+"""Warning filters belong to the whole process: two threads must not put them back crosswise."""
+
+
+def _common_name(gun: str) -> x509.Name:
+    """Make the name without X.509's limit of 64 characters, and without a warning about it."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])
 
 
 def _key_in_memory(signer: NotarySigner | PrivateKey) -> PrivateKey:
@@ -276,40 +255,8 @@ def _public_block(pem: bytes, origin: str) -> KeyBlock:
     return first
 
 
-def _check_strength(key: object, origin: str) -> None:
-    if isinstance(key, RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-        raise KeyUnusableError(
-            f"{origin}: an RSA key of {key.key_size} bits; Notary refuses RSA under "
-            f"{MIN_RSA_BITS} bits.",
-            hint=f"Use RSA with at least {MIN_RSA_BITS} bits, or ECDSA P-256.",
-            code="key-too-weak",
-        )
-    if isinstance(key, EllipticCurvePublicKey) and key.curve.name not in _GO_CURVES:
-        raise KeyUnusableError(
-            f"{origin}: an EC key on the curve {key.curve.name}, which Notary cannot read.",
-            hint="Use P-256.",
-            code="key-kind",
-        )
-
-
 def _name_fits(name: str, gun: str) -> bool:
     if not name.endswith("*"):
         return name == gun
     prefix = name.rstrip("*")
     return bool(prefix) and gun.startswith(prefix)
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    except ValueError as error:
-        raise TrustDataError(
-            "A certificate has extensions that cannot be read.", code="root-certificate-malformed"
-        ) from error
-    return constraints.value.ca
-
-
-def _date(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -11,8 +11,10 @@ Steps 1 to 9 are the collection's (``signer.trust.collection``). Here:
 Evaluation is pure; ``verify_images`` fetches each collection once, in parallel.
 """
 
+import copy
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tuf.api.metadata import Root, TargetFile
 
@@ -21,6 +23,7 @@ from signer.errors import NotSignedError, SignerError, TrustDataError, UsageErro
 from signer.names import Gun, ImageReference, RoleName, parse_signer
 from signer.policy.requirement import Requirement
 from signer.policy.verdict import ACCEPT, FAIL, PASS, REJECT, SKIP, Check, Verdict
+from signer.signing.roles import signer_names
 from signer.signing.session import Session
 from signer.trust.collection import TrustedCollection
 from signer.trust.role import Role, root_key_ids
@@ -29,6 +32,16 @@ from signer.trust.steps import COLLECTION_STEPS, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry that may be the image asked for."""
+
+    role: Role
+    name: str
+    entry: TargetFile
+
 
 RELEASED_ROLES = (RoleName(RELEASES), RoleName(TARGETS))
 
@@ -112,11 +125,33 @@ def evaluate(
     """Decide about one image by a verified collection: steps 10 to 12."""
     checks = collection_checks(collection)
     try:
-        role, name, entry = _find(collection, reference)
-        checks.append(Check(Step.TARGET, PASS, f"{name} is in {role.name} version {role.version}"))
-        digest = _digest(collection, reference, entry, name=name)
+        candidates = _candidates(collection, reference)
+    except SignerError as error:
+        return refuse(reference, error, rule=requirement.rule, passed=checks)
+    refusals = []
+    for candidate in candidates:
+        verdict = _evaluate_candidate(
+            collection, reference, candidate, requirement=requirement, passed=checks
+        )
+        if verdict.verdict != REJECT:
+            return verdict
+        refusals.append(verdict)
+    return refusals[0]
+
+
+def _evaluate_candidate(
+    collection: TrustedCollection,
+    reference: ImageReference,
+    candidate: Candidate,
+    *,
+    requirement: Requirement,
+    passed: Sequence[Check],
+) -> Verdict:
+    role, name, entry = candidate.role, candidate.name, candidate.entry
+    checks = [*passed, Check(Step.TARGET, PASS, f"{name} is in {role.name} version {role.version}")]
+    try:
+        digest = _digest(collection, reference, candidate)
         checks.append(Check(Step.DIGEST, PASS, f"{digest}, {entry.length} bytes"))
-        signers = signers_of_digest(collection, name, digest)
         checks.append(_check_signers(collection, name, digest, requirement=requirement))
     except SignerError as error:
         return refuse(reference, error, rule=requirement.rule, passed=checks)
@@ -125,7 +160,7 @@ def evaluate(
         verdict=ACCEPT,
         digest=digest,
         rule=requirement.rule,
-        signers=signers,
+        signers=signers_of_digest(collection, name, digest),
         role=role.name,
         checks=tuple(checks),
         custom=entry.custom,
@@ -162,64 +197,55 @@ def _describe_delegations(collection: TrustedCollection) -> str:
     return said
 
 
-def _find(collection: TrustedCollection, reference: ImageReference) -> tuple[Role, str, TargetFile]:
-    """Step 10."""
+def _candidates(collection: TrustedCollection, reference: ImageReference) -> list[Candidate]:
+    """Step 10: the tag's entry, or every released entry with the digest."""
+    found: list[Candidate] = []
     for name in RELEASED_ROLES:
-        if name == RELEASES and name not in collection.delegations:
-            continue
         if name in collection.invalid:
-            _fail(Step.TARGET, collection.invalid[name])
+            raise failed_at(Step.TARGET, collection.invalid[name])
         role = collection.roles.get(name)
-        found = _find_in(role, reference) if role else None
-        if role is not None and found is not None:
-            return (role, *found)
+        found += _entries(role, reference) if role else []
+        if found and reference.tag:
+            return found[:1]
+    if found:
+        return found
     what = f"tag {reference.tag!r}" if reference.tag else f"digest {reference.digest}"
-    elsewhere = [role.name for role in collection.walk() if _find_in(role, reference) is not None]
+    elsewhere = [role.name for role in collection.walk() if _entries(role, reference)]
     also = f" {', '.join(elsewhere)} has it, but docker does not look there." if elsewhere else ""
-    _fail(
-        Step.TARGET,
-        NotSignedError(
-            f"{collection.gun}: {what} is not signed in {RELEASES} or targets.{also}",
-            hint=f"Signed tags: signer inspect {collection.gun}",
-        ),
+    error = NotSignedError(
+        f"{collection.gun}: {what} is not signed in {RELEASES} or targets.{also}",
+        hint=f"See what is signed: signer inspect {collection.gun}",
     )
+    raise failed_at(Step.TARGET, error)
 
 
-def _find_in(role: Role, reference: ImageReference) -> tuple[str, TargetFile] | None:
+def _entries(role: Role, reference: ImageReference) -> list[Candidate]:
     if reference.tag:
         entry = role.find(reference.tag)
-        return (reference.tag, entry) if entry else None
-    wanted = reference.digest.removeprefix("sha256:")
-    for name, entry in role.targets.targets.items():
-        if entry.hashes.get("sha256") == wanted and role.admits(name):
-            return name, entry
-    return None
+        return [Candidate(role, reference.tag, entry)] if entry else []
+    return [
+        Candidate(role, name, entry)
+        for name, entry in role.targets.targets.items()
+        if f"sha256:{entry.hashes.get('sha256')}" == reference.digest and role.admits(name)
+    ]
 
 
-def _digest(
-    collection: TrustedCollection,
-    reference: ImageReference,
-    entry: TargetFile,
-    *,
-    name: str,
-) -> str:
+def _digest(collection: TrustedCollection, reference: ImageReference, candidate: Candidate) -> str:
     """Step 11."""
-    sha256 = entry.hashes.get("sha256", "")
+    name, sha256 = candidate.name, candidate.entry.hashes.get("sha256", "")
     if not sha256:
-        _fail(
-            Step.DIGEST,
-            TrustDataError(f"{collection.gun}: {name!r} is signed without a SHA-256."),
+        error: SignerError = TrustDataError(
+            f"{collection.gun}: {name!r} is signed without a SHA-256."
         )
+        raise failed_at(Step.DIGEST, error)
     digest = f"sha256:{sha256}"
     if reference.digest and reference.digest != digest:
-        _fail(
-            Step.DIGEST,
-            NotSignedError(
-                f"{collection.gun}: {name!r} is signed with {digest}, not {reference.digest}.",
-                hint="The tag was signed again for another image, or this image never was.",
-                code="digest-differs",
-            ),
+        error = NotSignedError(
+            f"{collection.gun}: {name!r} is signed with {digest}, not {reference.digest}.",
+            hint="The tag was signed again for another image, or this image never was.",
+            code="digest-differs",
         )
+        raise failed_at(Step.DIGEST, error)
     return digest
 
 
@@ -249,37 +275,36 @@ def _require_signer(collection: TrustedCollection, tag: str, digest: str, *, nam
     role_name = parse_signer(name)
     gun = collection.gun
     if role_name not in collection.delegations:
-        _fail(
+        known = ", ".join(signer_names(collection)) or "none"
+        raise failed_at(
             Step.SIGNERS,
-            NotSignedError(f"{gun} has no signer {name!r}.", code="signer-unknown"),
+            NotSignedError(
+                f"{gun} has no signer {name!r}.", hint=f"It has: {known}.", code="signer-unknown"
+            ),
         )
     if role_name in collection.invalid:
-        _fail(Step.SIGNERS, collection.invalid[role_name])
+        raise failed_at(Step.SIGNERS, collection.invalid[role_name])
     role = collection.roles.get(role_name)
+    entry = role.find(tag) if role else None
     if role is None:
-        _fail(
-            Step.SIGNERS,
-            NotSignedError(f"{gun}: signer {name!r} has never signed.", code="signer-unpublished"),
+        error = NotSignedError(f"{gun}: signer {name!r} has never signed.", code="signer-missing")
+    elif entry is None:
+        error = NotSignedError(
+            f"{gun}: signer {name!r} has not signed {tag!r}.", code="signer-missing"
         )
-    entry = role.find(tag)
-    if entry is None:
-        _fail(
-            Step.SIGNERS,
-            NotSignedError(
-                f"{gun}: signer {name!r} has not signed {tag!r}.", code="signer-missing"
-            ),
+    elif f"sha256:{entry.hashes.get('sha256', '')}" != digest:
+        error = NotSignedError(
+            f"{gun}: signer {name!r} has signed {tag!r} with "
+            f"sha256:{entry.hashes.get('sha256', '')}, not {digest}.",
+            code="signer-differs",
         )
-    signed = f"sha256:{entry.hashes.get('sha256', '')}"
-    if signed != digest:
-        _fail(
-            Step.SIGNERS,
-            NotSignedError(
-                f"{gun}: signer {name!r} has signed {tag!r} with {signed}, not {digest}.",
-                code="signer-differs",
-            ),
-        )
+    else:
+        return
+    raise failed_at(Step.SIGNERS, error)
 
 
-def _fail(step: Step, error: SignerError) -> NoReturn:
-    error.step = step
-    raise error
+def failed_at(step: Step, error: SignerError) -> SignerError:
+    """Return the error with the step at which it decided; errors may be shared by verdicts."""
+    failed = copy.copy(error)
+    failed.step = step
+    return failed

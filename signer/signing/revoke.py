@@ -1,7 +1,7 @@
 """Revoking: the tag leaves every role that the keys at hand can sign, in one publish."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signer.errors import NotFoundError, UsageError
 from signer.keys.signers import NotarySigner, prove
@@ -32,7 +32,7 @@ class Revoked:
     previous_digest: str = ""
     roles: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
-    versions: dict[RoleName, int] | None = None
+    versions: dict[RoleName, int] = field(default_factory=dict)
 
 
 def revoke_tag(session: Session, image: str, *, signers: Sequence[NotarySigner]) -> Revoked:

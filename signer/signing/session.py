@@ -1,7 +1,7 @@
 """What the commands share: settings, connections, the trust directory, keys at hand."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from signer.transport.http import HttpPool
     from signer.transport.notary import NotaryServer
     from signer.transport.registry import Registry
+    from signer.trust.cache import MetadataCache
     from signer.trust.client import TrustClient
+    from signer.trust.fetch import Downloads
     from signer.trust.pinning import Pins
     from signer.trust.state import StateStore
 
@@ -115,9 +117,10 @@ class Session:
         self.settings = settings
         self.clock = clock
         self.sleep = sleep
-        self._prompt = prompt
+        self.prompt = prompt
         self._pool: HttpPool | None = None
         self._pins: Pins | None = None
+        self._downloads: dict[Gun, Downloads] = {}
         self._executors: dict[str, ThreadPoolExecutor] = {}
 
     def __enter__(self) -> Self:
@@ -181,7 +184,7 @@ class Session:
         """Where passphrases come from."""
         from signer.keys.passphrase import Passphrases
 
-        return Passphrases(self.settings.environment, prompt=self._prompt)
+        return Passphrases(self.settings.environment, prompt=self.prompt)
 
     @property
     def credentials(self) -> "Credentials":
@@ -223,18 +226,41 @@ class Session:
 
         return Registry(self.pool, reference.registry_host, credentials=self.credentials)
 
-    def client(self, gun: Gun) -> "TrustClient":
-        """Return a verifying reader of a collection, its first requests already sent."""
+    def prefetch(self, images: Iterable[str]) -> None:
+        """Send the first requests for the images' collections, before what reads them is loaded.
+
+        Raises:
+            UsageError: a malformed reference.
+        """
+        from signer.trust.fetch import start_first_round
+
+        for gun in dict.fromkeys(ImageReference.parse(image).gun for image in images):
+            if gun not in self._downloads:
+                self._downloads[gun] = downloads = self._new_downloads(gun)
+                start_first_round(downloads, gun, states=self.states, cache=self._cache(gun))
+
+    def _new_downloads(self, gun: Gun) -> "Downloads":
+        from signer.trust.fetch import Downloads
+
+        return Downloads(self.server(gun), self.requests)
+
+    def _cache(self, gun: Gun) -> "MetadataCache":
         from signer.trust.cache import MetadataCache
+
+        return MetadataCache(self.settings.trust_dir, gun)
+
+    def client(self, gun: Gun) -> "TrustClient":
+        """Return a verifying reader of a collection; a prefetch under way is its first round."""
         from signer.trust.client import TrustClient
 
+        if gun not in self._downloads:
+            self._downloads[gun] = self._new_downloads(gun)
         return TrustClient(
             gun,
-            self.server(gun),
-            cache=MetadataCache(self.settings.trust_dir, gun),
+            self._downloads.pop(gun),
+            cache=self._cache(gun),
             states=self.states,
             pins=self.pins,
-            executor=self.requests,
             clock=self.clock,
         )
 

@@ -145,6 +145,22 @@ def as_request(image: str | SignRequest) -> SignRequest:
     return request
 
 
+def with_digest(requests: Sequence[SignRequest], digest: str) -> list[SignRequest]:
+    """Require a digest of the one image that is to be signed.
+
+    Raises:
+        UsageError: the digest is malformed, or there are several images for it.
+    """
+    reference = ImageReference.parse(f"{requests[0].reference}@{digest}")
+    if len(requests) > 1:
+        raise UsageError(
+            "--digest is for one image.", hint="Write REPO:TAG@sha256:... for each of several."
+        )
+    if requests[0].digest not in {"", reference.digest}:
+        raise UsageError(f"{requests[0].reference} is given with two digests.")
+    return [replace(requests[0], digest=reference.digest)]
+
+
 def _sign_collection(
     session: Session,
     gun: Gun,

@@ -169,24 +169,26 @@ def fetch_ca(
     """
     from signer.transport.http import HttpPool
 
+    origin = Origin.of_host(host)
     pool = HttpPool(tls=_UnverifiedTls(), timeout_seconds=timeout_seconds, transport=transport)
     with pool:
-        url = f"https://{host}/ca"
-        answer = pool.request("GET", url, max_bytes=MAX_CA_SIZE, follow_redirects=False)
+        answer = pool.request("GET", f"{origin}/ca", max_bytes=MAX_CA_SIZE, follow_redirects=False)
     if answer.status != 200:
         raise status_error(answer, what="the CA", hint="Is this a DTR? It serves its CA at /ca.")
-    return FetchedCa(Origin.of(url).authority, _certificates(answer, host))
+    return FetchedCa(origin.authority, _certificates(answer, origin.authority))
 
 
 def _certificates(answer: Response, host: str) -> tuple[CaCertificate, ...]:
     from cryptography import x509
 
     try:
-        found = x509.load_pem_x509_certificates(answer.content)[:MAX_CERTIFICATES]
+        found = x509.load_pem_x509_certificates(answer.content)
+        if len(found) > MAX_CERTIFICATES:
+            raise ValueError("more certificates than anybody would compare")
         return tuple(_describe(certificate) for certificate in found)
     except ValueError as error:
         raise NetworkError(
-            f"{printable(host)} gave no PEM certificates at /ca.",
+            f"{host} gave no usable PEM certificates at /ca.",
             hint="Is this a DTR? Otherwise ask its admin for the CA and use --ca FILE.",
             code="not-a-ca",
         ) from error
@@ -222,7 +224,7 @@ def store_ca(docker_config: Path, host: str, pem: bytes) -> Path:
         UsageError: the host is malformed (``bad-url``).
         SignerError: the file cannot be written (``not-writable``); nothing was changed.
     """
-    host_directory = docker_config / "tls" / Origin.of(f"https://{host}").authority
+    host_directory = docker_config / "tls" / Origin.of_host(host).authority
     path = host_directory / "ca.crt"
     write_atomically(path, pem, mode=0o644)
     return path

@@ -119,8 +119,8 @@ class HttpPool:
 
     def base_url(self, host: str) -> str:
         """Return ``https://HOST[:PORT]``, or ``http://`` where the user asked for it."""
-        plain = Origin.of(f"http://{host}")
-        return str(plain) if plain in self.plain_http else str(Origin.of(f"https://{host}"))
+        plain = Origin.of_host(host, scheme="http")
+        return str(plain if plain in self.plain_http else Origin.of_host(host))
 
     def request(
         self,

@@ -18,7 +18,7 @@ from signer.errors import UsageError
 from signer.names import printable
 
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9_][a-z0-9_.-]*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<rest>[/?#].*)?",
     re.IGNORECASE,
 )
@@ -61,6 +61,17 @@ class Origin:
             raise UsageError(f"{port} is no port (1 to {_MAX_PORT}).", code="bad-url")
         return cls(scheme, match["host"].lower().rstrip("."), port)
 
+    @classmethod
+    def of_host(cls, host: str, *, scheme: str = "https") -> "Origin":
+        """Read ``HOST[:PORT]``, as image references and directories have it.
+
+        Raises:
+            UsageError: the text is more, or less, than that (code ``bad-url``).
+        """
+        if any(character in host for character in "/?#"):
+            raise UsageError(f"{printable(host)!r} is no host: write HOST[:PORT].", code="bad-url")
+        return cls.of(f"{scheme}://{host}")
+
     @property
     def authority(self) -> str:
         """``HOST[:PORT]`` as registries and docker's directories are named; no default port."""
@@ -89,7 +100,7 @@ def plain_http_origins(hosts: Iterable[str]) -> frozenset[Origin]:
     """
     origins = set()
     for entry in hosts:
-        origin = Origin.of(entry if "://" in entry else f"http://{entry}")
+        origin = Origin.of(entry) if "://" in entry else Origin.of_host(entry, scheme="http")
         if origin.scheme == "https":
             continue
         if not origin.is_loopback:

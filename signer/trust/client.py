@@ -7,13 +7,12 @@ If the collection moved on in between, reading starts again once.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
 
 from tuf.api.metadata import MetaFile, Root
 
-from signer.constants import MAX_ROOT_ROTATIONS, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from signer.constants import MAX_ROOT_ROTATIONS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from signer.dialect.codec import decode_as
 from signer.dialect.envelope import Envelope
 from signer.dialect.errors import HashMismatchError, PinMismatchError
@@ -27,7 +26,7 @@ from signer.errors import (
 from signer.names import Gun, RoleName
 from signer.trust.cache import MetadataCache
 from signer.trust.collection import TrustedCollection
-from signer.trust.fetch import Downloads, MetadataSource, start_first_round
+from signer.trust.fetch import Downloads, start_first_round
 from signer.trust.pinning import Pins
 from signer.trust.role import root_key_ids
 from signer.trust.state import StateStore, TrustState
@@ -52,32 +51,26 @@ class MissingFileError(TrustDataError):
     default_code = "missing-file"
 
 
-AHEAD = (RoleName(SNAPSHOT), RoleName(TARGETS), RoleName(RELEASES))
-"""What a first reading asks for before knowing any hash."""
-
-
 class TrustClient:
     """Reads one collection, verified.
 
     Args:
         gun: the collection.
-        source: the server.
+        downloads: requests to the server; the first round may be under way.
         cache: verified files of former readings.
         states: known roots and highest versions.
         pins: how an unknown root may be trusted.
-        executor: runs the requests; it must not be the one that runs the caller.
         clock: returns the current time, with its zone.
     """
 
     def __init__(
         self,
         gun: Gun,
-        source: MetadataSource,
+        downloads: Downloads,
         *,
         cache: MetadataCache,
         states: StateStore,
         pins: Pins,
-        executor: Executor,
         clock: Callable[[], datetime],
     ) -> None:
         self.gun = gun
@@ -85,15 +78,8 @@ class TrustClient:
         self.states = states
         self.pins = pins
         self.clock = clock
-        self.downloads = Downloads(source, executor)
+        self.downloads = downloads
         self._used = False
-
-    def prefetch(self) -> None:
-        """Send the first round of requests, without waiting for answers."""
-        state = self.states.load(self.gun)
-        known = state.versions.get(ROOT, 0) if state else 0
-        cached = self.cache.read(SNAPSHOT) is not None
-        start_first_round(self.downloads, known, ahead=() if cached else AHEAD)
 
     def update(self, *, allow_expired: bool = False) -> TrustedCollection:
         """Fetch and verify the collection: steps 1 to 9 of ``TrustedCollection``.
@@ -112,7 +98,7 @@ class TrustClient:
         if self._used:
             self.downloads.forget()
         self._used = True
-        self.prefetch()
+        self._start_first_round()
         try:
             return self._read(allow_expired=allow_expired)
         except (HashMismatchError, MissingFileError):
@@ -120,11 +106,14 @@ class TrustClient:
                 raise
         return self._read(allow_expired=allow_expired)
 
+    def _start_first_round(self) -> None:
+        start_first_round(self.downloads, self.gun, states=self.states, cache=self.cache)
+
     def _moved_on(self) -> bool:
         """Start afresh, and tell whether the timestamp differs from the one just used."""
         before = self.downloads.get(TIMESTAMP)
         self.downloads.forget()
-        self.prefetch()
+        self._start_first_round()
         return self.downloads.get(TIMESTAMP) != before
 
     def _read(self, *, allow_expired: bool) -> TrustedCollection:

@@ -6,8 +6,19 @@ Started before the library that verifies them is even loaded; nothing here looks
 from concurrent.futures import Executor, Future
 from typing import Protocol
 
-from signer.constants import MAX_ROOT_SIZE, MAX_TARGETS_SIZE, MAX_TIMESTAMP_SIZE, ROOT, TIMESTAMP
-from signer.names import RoleName
+from signer.constants import (
+    MAX_ROOT_SIZE,
+    MAX_TARGETS_SIZE,
+    MAX_TIMESTAMP_SIZE,
+    RELEASES,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+)
+from signer.names import Gun, RoleName
+from signer.trust.cache import MetadataCache
+from signer.trust.state import StateStore
 
 Request = tuple[str, str, int]
 """Role, SHA-256 as hex or ``""``, version or 0."""
@@ -74,21 +85,22 @@ def size_limit(role: str) -> int:
     return {ROOT: MAX_ROOT_SIZE, TIMESTAMP: MAX_TIMESTAMP_SIZE}.get(role, MAX_TARGETS_SIZE)
 
 
-def start_first_round(
-    downloads: Downloads, known_root_version: int, *, ahead: tuple[RoleName, ...] = ()
-) -> None:
-    """Ask for all that an update surely or probably needs, at once.
+AHEAD = (RoleName(SNAPSHOT), RoleName(TARGETS), RoleName(RELEASES))
+"""What a first reading asks for before it knows any hash: the files count only if they turn out to
+be those that the snapshot names."""
 
-    Args:
-        downloads: where the requests are kept.
-        known_root_version: version of the root that is trusted already, or 0.
-        ahead: roles whose current files are worth asking for before their hashes are known; the
-            files count only if they turn out to be those that the snapshot names.
-    """
+
+def start_first_round(
+    downloads: Downloads, gun: Gun, *, states: StateStore, cache: MetadataCache
+) -> None:
+    """Ask at once for all that an update of a collection surely or probably needs."""
+    state = states.load(gun)
+    known = state.versions.get(ROOT, 0) if state else 0
     downloads.start(TIMESTAMP)
-    if known_root_version:
-        downloads.start(ROOT, version=known_root_version + 1)
+    if known:
+        downloads.start(ROOT, version=known + 1)
     else:
         downloads.start(ROOT)
-    for role in ahead:
-        downloads.start(role)
+    if cache.read(SNAPSHOT) is None:
+        for role in AHEAD:
+            downloads.start(role)

@@ -41,7 +41,8 @@ def test_exit_codes_are_those_of_the_contract(name: str, code: int) -> None:
 
 
 def test_every_class_has_its_own_stable_name() -> None:
-    names = [cls.default_code for cls in [SignerError, *classes()]]
+    found: list[type[SignerError]] = [SignerError, *classes()]
+    names = [cls.default_code for cls in found]
     assert len(set(names)) == len(names) == 12
     assert all(name == name.lower() and " " not in name for name in names)
 
@@ -56,7 +57,7 @@ def test_an_error_says_what_is_wrong_and_what_to_do() -> None:
 
 def test_hint_and_name_are_given_by_keyword() -> None:
     with pytest.raises(TypeError):
-        SignerError("message", "hint")  # type: ignore[misc] # wrong on purpose
+        SignerError("message", "hint")  # type: ignore[call-arg] # wrong on purpose
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])  # noqa: S301 - our own bytes

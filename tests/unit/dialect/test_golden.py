@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ def envelope(name: str) -> Envelope:
     return Envelope.from_bytes(g.golden(name))
 
 
-def key(keys: dict[str, object], keyid: str) -> NotaryKey:
+def key(keys: Mapping[str, object], keyid: str) -> NotaryKey:
     found = keys[keyid]
     assert isinstance(found, NotaryKey)
     return found

@@ -79,7 +79,11 @@ class TokenWorld:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if str(request.url).startswith(self.realm):
             return self._token(request)
-        self.requests.append(request)
+        # A copy: the flow sends the same request again with other headers.
+        copy = httpx.Request(
+            request.method, request.url, headers=request.headers.copy(), content=request.read()
+        )
+        self.requests.append(copy)
         if request.headers.get("Authorization", "")[len("Bearer ") :] in self.issued:
             return httpx.Response(200, content=b'{"schemaVersion":2}')
         scope = f',scope="{self.scope}"' if self.scope else ""

@@ -31,6 +31,8 @@ def test_an_origin_is_scheme_host_and_port(
         "dtr.example.com",
         "ftp://dtr.example.com",
         "https://",
+        "https://..",
+        "https://.../x",
         "https://user:hunter2secret@dtr.example.com/",
         "https://dtr.example.com\\@evil.example/",
         "https://dtr.example.com /x",
@@ -59,7 +61,7 @@ def test_a_url_that_could_be_read_in_two_ways_is_refused(url: str) -> None:
         ("10.0.0.1", False),
     ],
 )
-def test_loopback_is_told_by_name_or_address(host: str, loopback: bool) -> None:  # noqa: FBT001
+def test_loopback_is_told_by_name_or_address(host: str, loopback: bool) -> None:
     assert Origin.of(f"http://{host}").is_loopback is loopback
 
 

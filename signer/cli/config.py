@@ -1,0 +1,183 @@
+"""The configuration file, ``signer.toml``: settings that no variable can widen."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from signer.errors import UsageError
+from signer.signing.session import PinSources
+
+DEFAULT_FILES = (Path("signer.toml"), Path("~/.config/signer/signer.toml"))
+
+
+class _Section(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Registry(_Section):
+    host: str = ""
+    ca: str = ""
+
+
+class _Notary(_Section):
+    server: str = ""
+
+
+class _Gate(_Section):
+    promoted: bool = True
+    policies: list[str] = msgspec.field(default_factory=list)
+    max_critical: int | None = None
+    max_major: int | None = None
+    max_minor: int | None = None
+
+
+class _Signing(_Section):
+    signer: str = ""
+    key: str = ""
+    allow: list[str] | None = None
+    gate: _Gate = msgspec.field(default_factory=_Gate)
+
+
+class _Trust(_Section):
+    root_key_ids: list[str] = msgspec.field(default_factory=list)
+    root_certs: list[str] = msgspec.field(default_factory=list)
+    root_ca: str | list[str] = ""
+    trust_on_first_use: bool = False
+
+
+class _Audit(_Section):
+    file: str = ""
+
+
+class _File(_Section):
+    registry: _Registry = msgspec.field(default_factory=_Registry)
+    notary: _Notary = msgspec.field(default_factory=_Notary)
+    signing: _Signing = msgspec.field(default_factory=_Signing)
+    trust: _Trust = msgspec.field(default_factory=_Trust)
+    audit: _Audit = msgspec.field(default_factory=_Audit)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The file's content, its paths made absolute.
+
+    Attributes:
+        path: of the file, or None where there is none.
+        host: the registry's host, or empty.
+        server: the Notary server's URL; where a host is named, never empty.
+        ca_files: authorities for registry and Notary server.
+        signer: the signer's name, or empty.
+        key: source of the signing key, or empty.
+        allow: patterns of repositories that may be signed; None where nothing is said.
+        pins: how an unknown root may be trusted.
+    """
+
+    path: Path | None = None
+    host: str = ""
+    server: str = ""
+    ca_files: tuple[Path, ...] = ()
+    signer: str = ""
+    key: str = ""
+    allow: tuple[str, ...] | None = None
+    pins: PinSources = field(default_factory=PinSources)
+
+
+def find_configuration(given: Path | None) -> Configuration:
+    """Read the given file, or the first default one that is there.
+
+    Raises:
+        UsageError: the given file is missing, or a file is malformed; file and key are named.
+    """
+    if given is not None:
+        return read_configuration(given)
+    for candidate in DEFAULT_FILES:
+        path = candidate.expanduser()
+        if path.is_file():
+            return read_configuration(path)
+    return Configuration()
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read a configuration file.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or has unknown or wrongly typed keys.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = msgspec.convert(tomllib.loads(text), _File)
+    except OSError as error:
+        raise _bad(path, f"it cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _bad(path, f"it is no TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise _bad(path, _explain(str(error), text)) from error
+    if content.signing.allow == []:
+        raise _bad(path, "[signing] allow is empty, so nothing could be signed")
+    return _configuration(path, content)
+
+
+def _configuration(path: Path, content: _File) -> Configuration:
+    base = path.resolve().parent
+    trust, registry = content.trust, content.registry
+    authorities = [trust.root_ca] if isinstance(trust.root_ca, str) else trust.root_ca
+    server = content.notary.server or (f"https://{registry.host}" if registry.host else "")
+    return Configuration(
+        path=path,
+        host=registry.host,
+        server=server,
+        ca_files=(base / registry.ca,) if registry.ca else (),
+        signer=content.signing.signer,
+        key=_key(base, content.signing.key),
+        allow=None if content.signing.allow is None else tuple(content.signing.allow),
+        pins=PinSources(
+            key_ids=tuple(trust.root_key_ids),
+            certificates=tuple(base / name for name in trust.root_certs),
+            authorities=tuple(base / name for name in authorities if name),
+            trust_on_first_use=trust.trust_on_first_use,
+        ),
+    )
+
+
+def _key(base: Path, source: str) -> str:
+    """Make a path absolute; key ids and URIs stay as they are."""
+    if not source or re.fullmatch(r"[0-9a-f]{7,64}", source) or re.match(r"[a-z0-9]+:", source):
+        return source
+    return str(base / source)
+
+
+def _explain(problem: str, text: str) -> str:
+    """Name the line and the nearest valid key of an unknown one."""
+    unknown = re.search(r"unknown field `([^`]*)`", problem)
+    if not unknown:
+        return problem
+    name = unknown.group(1)
+    line = next(
+        (
+            number
+            for number, content in enumerate(text.splitlines(), 1)
+            if re.match(rf"\s*(\[[^\]]*)?{re.escape(name)}\b", content)
+        ),
+        None,
+    )
+    where = f"line {line}: " if line else ""
+    near = get_close_matches(name, _known_names(_File), n=1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{where}unknown key {name!r}{advice}"
+
+
+def _known_names(struct: type[msgspec.Struct]) -> list[str]:
+    names: list[str] = []
+    for info in msgspec.structs.fields(struct):
+        names.append(info.name)
+        if isinstance(info.type, type) and issubclass(info.type, msgspec.Struct):
+            names += _known_names(info.type)
+    return names
+
+
+def _bad(path: Path, why: str) -> UsageError:
+    return UsageError(f"The configuration file {path} is wrong: {why}.", code="bad-configuration")

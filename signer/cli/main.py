@@ -1,0 +1,111 @@
+"""The entry point: finds the command, runs it, and turns errors into a message and an exit code.
+
+Commands are loaded when they are called: ``signer --help`` loads nothing of the library.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from signer import __version__
+from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.output import report_error
+from signer.errors import ExitCode, SignerError, UsageError
+
+SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Sign and verify": {
+        "sign": ("signer.cli.sign", "Sign image tags with the registry's digest."),
+        "verify": ("signer.cli.verify", "Decide whether images are signed as required."),
+        "inspect": ("signer.cli.inspect", "Show who signed what, with which keys."),
+        "revoke": ("signer.cli.revoke", "Take a tag's signature away."),
+    },
+    "Collections and keys": {
+        "init": ("signer.cli.init", "Create a trusted collection with its signers."),
+        "delegation": ("signer.cli.delegation", "List, add and remove a collection's signers."),
+        "keys": ("signer.cli.keys", "List, make and import private keys; check bundles."),
+        "ca": ("signer.cli.ca", "Fetch a DTR's CA, against its fingerprint."),
+    },
+}
+"""Command by section: the module that has ``command``, and the command's short help."""
+
+_COMMANDS: Final = {name: entry for table in SECTIONS.values() for name, entry in table.items()}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, from the table alone."""
+        for section, table in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, text) for name, (_, text) in table.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", prog_name="signer")
+@global_options
+def cli(options: GlobalOptions) -> None:
+    """Docker Content Trust without Docker: sign promoted images, verify before deployment.
+
+    Options that are shown here are accepted before and after a command's name. Exit codes: 0 done,
+    2 usage, 3 not signed, 4 trust data invalid, 5 expired, 6 network, 7 credentials, 8 key,
+    9 conflict, 10 gate, 1 anything else.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with the command's exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; errors have been shown."""
+    as_json = "--json" in arguments
+    try:
+        result = cli.main(args=list(arguments), prog_name="signer", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads any more
+        return ExitCode.FAILURE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback leaves here
+        return report_error(_as_signer_error(error), as_json=as_json)
+    return int(result or 0)
+
+
+def _as_signer_error(error: BaseException) -> SignerError:
+    match error:
+        case SignerError():
+            return error
+        case click.UsageError():
+            hint = f"See '{error.ctx.command_path} --help'." if error.ctx else ""
+            return UsageError(error.format_message(), hint=hint)
+        case click.ClickException():
+            return SignerError(error.format_message())
+        case click.Abort() | KeyboardInterrupt():
+            return SignerError("Interrupted.", code="interrupted")
+    return SignerError(
+        f"An internal error, {type(error).__name__}: {error}",
+        hint="This is a fault of signer; please report it with the command and this line.",
+        code="internal",
+    )

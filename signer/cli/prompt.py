@@ -1,0 +1,26 @@
+"""Asking people, where there are any."""
+
+import sys
+from collections.abc import Callable
+
+import click
+
+
+def terminal_prompt() -> Callable[[str], str] | None:
+    """Return a function that asks for a secret; None where standard input is no terminal."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return None
+    return _ask_secret
+
+
+def _ask_secret(text: str) -> str:
+    return str(
+        click.prompt(text.rstrip(": "), hide_input=True, err=True, default="", show_default=False)
+    )
+
+
+def confirm(question: str) -> bool:
+    """Ask a yes/no question on a terminal; the answer is no where there is none."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    return click.confirm(question, err=True)
