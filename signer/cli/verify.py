@@ -85,18 +85,19 @@ def _print_text(verdict: "Verdict", options: GlobalOptions) -> None:
     rejected = verdict.verdict == "reject"
     if options.quiet and not rejected:
         return
-    click.echo(f"{verdict.verdict}  {verdict.image}", err=rejected)
+    click.echo(f"{verdict.verdict}  {verdict.image}")
     if not rejected:
         click.echo(f"  digest   {verdict.digest}")
         signers = ", ".join(verdict.signers) or "nobody by name"
         click.echo(wrapped(f"  signers  {signers} (found in {verdict.role})", subsequent=" " * 11))
-    if rejected or options.verbose:
-        for check in verdict.checks:
-            line = f"  {int(check.step):2} {check.status}  {check.step.code}"
-            said = f"{line}: {check.detail}" if check.detail else line
-            click.echo(wrapped(said, subsequent=" " * 11), err=rejected)
-    if verdict.reason:
-        reason = verdict.reason
-        click.echo(wrapped(f"  reason ({reason.code}): {reason.message}"), err=True)
+    reason = verdict.reason
+    if reason:
+        step = f", step {reason.step}" if reason.step else ""
+        said = f"  reason   {reason.message} ({reason.code}{step})"
+        click.echo(wrapped(said, subsequent=" " * 11))
         if reason.hint:
-            click.echo(wrapped(f"  hint: {reason.hint}"), err=True)
+            click.echo(wrapped(f"  hint     {reason.hint}", subsequent=" " * 11))
+    if options.verbose:
+        for check in verdict.checks:
+            said = f"  {int(check.step):2} {check.status}  {check.step.code}: {check.detail}"
+            click.echo(wrapped(said.rstrip(": "), subsequent=" " * 11))

@@ -105,6 +105,7 @@ def test_old_roles_of_a_root_are_kept_when_it_is_written() -> None:
     )
     root = Envelope.from_bytes(wire).signed_as(NotaryRoot)
     assert set(root.roles) == {"root", "targets", "snapshot", "timestamp"}
+    assert isinstance(root, NotaryRoot)
     assert set(root.other_roles) == {"root.1"}
     assert set(encode(root)["roles"]) == {"root", "targets", "snapshot", "timestamp", "root.1"}
 

@@ -103,10 +103,6 @@ def expires(text: str) -> bytes:
     return targets(put(expires=text))
 
 
-def first(file: str) -> Callable[[Signed], Signed]:
-    return lambda content: next(iter(content["meta"].values()))
-
-
 def deep(levels: int) -> bytes:
     return renamed('"v1.0":{', '"v1.0":{"custom":' + "[" * levels + "]" * levels + ",")
 
@@ -362,9 +358,14 @@ KEYS: Final = [
     both("a public value in the right spelling", add_key("ecdsa", "QQ==")),
 ]
 
+
+def without_role(name: str) -> Callable[[Signed], object]:
+    return lambda content: content["roles"].pop(name)
+
+
 ROOTS: Final = [
     *(
-        neither(f"a root without {name}", signed("root.json", lambda s, n=name: s["roles"].pop(n)))  # type: ignore[misc] # bound now
+        neither(f"a root without {name}", signed("root.json", without_role(name)))
         for name in ("root", "targets", "snapshot", "timestamp")
     ),
     both(
@@ -400,8 +401,8 @@ METAS: Final = [
     *(
         neither(
             f"{file} without sha256",
-            signed(file, lambda s, f=file: first(f)(s)["hashes"].pop("sha256")),
-        )  # type: ignore[misc] # bound now
+            signed(file, lambda s: next(iter(s["meta"].values()))["hashes"].pop("sha256")),
+        )
         for file in ("snapshot.json", "timestamp.json")
     ),
     neither("a snapshot without root", signed("snapshot.json", lambda s: s["meta"].pop("root"))),

@@ -60,6 +60,17 @@ def fault(talk: Conversation, *, timeout_seconds: float = 0.3) -> NetworkError:
     return caught.value
 
 
+def tls_fault(listener: Listener, tls: TlsSettings, *, timeout_seconds: float = 5) -> NetworkError:
+    """Return the error of a request to ``https://localhost``."""
+    with (
+        listener as server,
+        HttpPool(tls=tls, timeout_seconds=timeout_seconds) as pool,
+        pytest.raises(NetworkError) as caught,
+    ):
+        get(pool, f"https://localhost:{server.port}/")
+    return caught.value
+
+
 # TLS.
 
 
@@ -67,9 +78,11 @@ def fault(talk: Conversation, *, timeout_seconds: float = 0.3) -> NetworkError:
 def test_a_private_ca_is_accepted_when_it_is_named(
     authority: trustme.CA, tmp_path: Path, name: str
 ) -> None:
-    with Listener(answering(b"ok"), context=serving(authority, name)) as server:
-        with HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=5) as pool:
-            assert get(pool, f"https://{name}:{server.port}/") == b"ok"
+    with (
+        Listener(answering(b"ok"), context=serving(authority, name)) as server,
+        HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=5) as pool,
+    ):
+        assert get(pool, f"https://{name}:{server.port}/") == b"ok"
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
@@ -90,26 +103,19 @@ def test_a_wrong_ca_is_refused_on_loopback_too(
 
 
 def test_a_certificate_for_another_name_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
-    with Listener(answering(b"ok"), context=serving(authority, "dtr.example.com")) as server:
-        with (
-            HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=5) as pool,
-            pytest.raises(NetworkError) as caught,
-        ):
-            get(pool, f"https://localhost:{server.port}/")
-    assert caught.value.code == "tls-unverified"
-    assert "name" in caught.value.hint
+    error = tls_fault(
+        Listener(answering(b"ok"), context=serving(authority, "dtr.example.com")),
+        trusting(authority, tmp_path),
+    )
+    assert error.code == "tls-unverified"
+    assert "name" in error.hint
 
 
 def test_an_expired_certificate_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     context = serving(authority, "localhost", expired=True)
-    with Listener(answering(b"ok"), context=context) as server:
-        with (
-            HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=5) as pool,
-            pytest.raises(NetworkError) as caught,
-        ):
-            get(pool, f"https://localhost:{server.port}/")
-    assert caught.value.code == "tls-unverified"
-    assert "renewed" in caught.value.hint
+    error = tls_fault(Listener(answering(b"ok"), context=context), trusting(authority, tmp_path))
+    assert error.code == "tls-unverified"
+    assert "renewed" in error.hint
 
 
 def test_dockers_directory_brings_the_ca_and_the_client_certificate(
@@ -156,13 +162,8 @@ def test_a_port_without_tls_is_a_failed_handshake(tmp_path: Path, authority: tru
         client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         client.recv(1000)
 
-    with Listener(talk) as server:
-        with (
-            HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=5) as pool,
-            pytest.raises(NetworkError) as caught,
-        ):
-            get(pool, f"https://localhost:{server.port}/")
-    assert caught.value.code == "tls-failed"
+    error = tls_fault(Listener(talk), trusting(authority, tmp_path))
+    assert error.code == "tls-failed"
 
 
 # Silence and trickles: every one ends at the deadline, whatever single reads would allow.
@@ -221,13 +222,8 @@ def test_a_handshake_that_never_ends_is_given_up(tmp_path: Path, authority: trus
         while client.recv(1000):
             pass
 
-    with Listener(talk) as server:
-        with (
-            HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=0.3) as pool,
-            pytest.raises(NetworkError) as caught,
-        ):
-            get(pool, f"https://localhost:{server.port}/")
-    assert caught.value.code == "timeout"
+    error = tls_fault(Listener(talk), trusting(authority, tmp_path), timeout_seconds=0.3)
+    assert error.code == "timeout"
 
 
 @pytest.mark.usefixtures("quickly")
