@@ -69,7 +69,7 @@ class GlobalOptions:
         Args:
             pins: given on the command line; otherwise those of the configuration file.
         """
-        from signer.cli.prompt import terminal_prompt
+        from signer.cli.prompt import root_confirmation, terminal_prompt
         from signer.signing.session import Session, Settings
 
         docker_config = docker_directory(os.environ)
@@ -83,7 +83,11 @@ class GlobalOptions:
             pins=pins or file.pins,
             environment=dict(os.environ),
         )
-        return Session(settings, prompt=terminal_prompt())
+        return Session(
+            settings,
+            prompt=terminal_prompt(),
+            confirm=None if self.as_json else root_confirmation(),
+        )
 
     def _server(self, environment: Mapping[str, str]) -> str:
         """Decision 8: where the file names a host, no variable changes the server."""

@@ -1,6 +1,7 @@
 """Asking people, where there are any."""
 
 import sys
+import threading
 from collections.abc import Callable
 
 import click
@@ -24,3 +25,20 @@ def confirm(question: str) -> bool:
     if not sys.stdin or not sys.stdin.isatty():
         return False
     return click.confirm(question, err=True)
+
+
+def root_confirmation() -> Callable[[str, str], bool] | None:
+    """Return a function that asks whether to trust a root; None where there is no terminal."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return None
+    one_at_a_time = threading.Lock()
+
+    def ask(gun: str, key_ids: str) -> bool:
+        with one_at_a_time:
+            click.echo(
+                f"The root of {gun} is not known yet. The server shows its key id\n  {key_ids}",
+                err=True,
+            )
+            return confirm("Does whoever initialised the collection confirm it?")
+
+    return ask

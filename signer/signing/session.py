@@ -102,6 +102,7 @@ class Session:
     Args:
         settings: what the user chose.
         prompt: asks for a secret on a terminal; None where there is nobody to ask.
+        confirm: asks whether a root with these key ids is to be trusted on first use.
         clock: returns the current time, with its zone.
         sleep: waits, in seconds.
     """
@@ -111,6 +112,7 @@ class Session:
         settings: Settings,
         *,
         prompt: Callable[[str], str] | None = None,
+        confirm: Callable[[Gun, str], bool] | None = None,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -118,6 +120,7 @@ class Session:
         self.clock = clock
         self.sleep = sleep
         self.prompt = prompt
+        self.confirm = confirm
         self._pool: HttpPool | None = None
         self._pins: Pins | None = None
         self._downloads: dict[Gun, Downloads] = {}
@@ -262,6 +265,7 @@ class Session:
             states=self.states,
             pins=self.pins,
             clock=self.clock,
+            confirm=self.confirm,
         )
 
     def publisher(self, gun: Gun, keyring: "Keyring") -> "Publisher":

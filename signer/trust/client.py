@@ -60,6 +60,8 @@ class TrustClient:
         cache: verified files of former readings.
         states: known roots and highest versions.
         pins: how an unknown root may be trusted.
+        confirm: asks somebody whether the root with the given key ids is to be trusted, when
+            nothing else says so; None where there is nobody to ask.
         clock: returns the current time, with its zone.
     """
 
@@ -72,12 +74,14 @@ class TrustClient:
         states: StateStore,
         pins: Pins,
         clock: Callable[[], datetime],
+        confirm: Callable[[Gun, str], bool] | None = None,
     ) -> None:
         self.gun = gun
         self.cache = cache
         self.states = states
         self.pins = pins
         self.clock = clock
+        self.confirm = confirm
         self.downloads = downloads
         self._used = False
 
@@ -173,10 +177,9 @@ class TrustClient:
 
     def _pin_chain(self, collection: TrustedCollection, newest: bytes) -> None:
         """Steps 1 to 3: find the root that a pin accepts, and walk from it to ``newest``."""
-        if not self.pins:
-            raise self._no_pin(newest)
+        pins = self.pins or self._confirmed(newest)
         try:
-            collection.pin_root(newest, self.pins)
+            collection.pin_root(newest, pins)
             return
         except PinMismatchError as error:
             mismatch = error
@@ -185,7 +188,7 @@ class TrustClient:
         for older in range(version - 1, max(0, version - 1 - MAX_ROOT_ROTATIONS), -1):
             try:
                 wire = self.downloads.get(ROOT, version=older)
-                collection.pin_root(wire, self.pins)
+                collection.pin_root(wire, pins)
                 break
             except PinMismatchError:
                 newer.append(wire)
@@ -197,10 +200,13 @@ class TrustClient:
             for wire in reversed(newer):
                 collection.update_root(wire)
 
-    def _no_pin(self, wire: bytes) -> NoPinError:
+    def _confirmed(self, wire: bytes) -> Pins:
+        """Ask whether to trust the root that the server shows; the answer is for this root."""
         root = decode_as(Root, Envelope.from_bytes(wire).content)
         seen = ", ".join(root_key_ids(root))
-        return NoPinError(
+        if self.confirm is not None and self.confirm(self.gun, seen):
+            return Pins(key_ids=frozenset(root.roles[ROOT].keyids))
+        raise NoPinError(
             f"Nothing says which root to trust for {self.gun}.",
             hint=f"The server shows the root key id {seen}. If whoever initialised the collection "
             "confirms it, pass --root-key-id with it (or --root-cert, --root-ca); "
