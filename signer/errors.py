@@ -56,8 +56,10 @@ SEVERITY: tuple[ExitCode, ...] = (
 
 def worst_exit_code(codes: list[int]) -> ExitCode:
     """Return the exit code that stands for several outcomes: 0 only where all are 0."""
-    occurred = set(codes)
-    return next((code for code in SEVERITY if code in occurred), ExitCode.OK)
+    occurred = set(codes) - {ExitCode.OK}
+    if not occurred:
+        return ExitCode.OK
+    return next((code for code in SEVERITY if code in occurred), ExitCode.FAILURE)
 
 
 class SignerError(Exception):

@@ -99,6 +99,8 @@ class ImageReference:
 def _parse_reference(text: str) -> ImageReference:
     if not text:
         raise UsageError("The image reference is empty.", code="bad-reference")
+    if _KEY_ID.fullmatch(text):
+        raise _bad_reference(text, "64 hex digits alone are an image's id")
     if _CONTROL.search(text) or text.strip() != text:
         raise _bad_reference(text, "it has spaces or control characters")
     remainder, at, digest = text.partition("@")
@@ -108,16 +110,18 @@ def _parse_reference(text: str) -> ImageReference:
     last, colon, tag = last.partition(":")
     if colon and not _TAG.fullmatch(tag):
         raise _bad_reference(
-            text, f"{tag!r} is no tag: letters, digits, '_', '.', '-', at most 128"
+            text, f"{printable(tag)!r} is no tag: letters, digits, '_', '.', '-', at most 128"
         )
     domain, path = _split_domain(head + slash + last)
     if not _DOMAIN.fullmatch(domain):
-        raise _bad_reference(text, f"{domain!r} is no host")
+        raise _bad_reference(text, f"{printable(domain)!r} is no host")
     if path != path.lower():
         raise _bad_reference(text, "the repository's name must be lower case")
     for component in path.split("/"):
         if not _PATH_COMPONENT.fullmatch(component):
-            raise _bad_reference(text, f"{component!r} is no component of a repository's name")
+            raise _bad_reference(
+                text, f"{printable(component)!r} is no component of a repository's name"
+            )
     if len(domain) + 1 + len(path) > _MAX_NAME:
         raise _bad_reference(text, f"the name is longer than {_MAX_NAME} characters")
     return ImageReference(domain, path, tag, digest)

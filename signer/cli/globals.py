@@ -74,6 +74,9 @@ class GlobalOptions:
 
         docker_config = docker_directory(os.environ)
         file = self.configuration
+        environment = dict(os.environ)
+        if file.host:
+            environment["DTR_SERVER"] = file.host  # where DTR_USERNAME and DTR_PASSWORD may go
         settings = Settings(
             trust_dir=self.trust_dir or docker_config / "trust",
             docker_config=docker_config,
@@ -81,7 +84,7 @@ class GlobalOptions:
             ca_files=(*self.ca, *file.ca_files),
             timeout_seconds=self.timeout or DEFAULT_TIMEOUT_SECONDS,
             pins=pins or file.pins,
-            environment=dict(os.environ),
+            environment=environment,
         )
         return Session(
             settings,

@@ -11,7 +11,8 @@ from signer.cli.output import print_json, table, wrapped
 from signer.errors import UsageError
 
 if TYPE_CHECKING:
-    from signer.keys.store import KeyStore
+    from signer.keys.store import KeyStore, StoredKey
+    from signer.signing.session import Session
 
 
 @click.group("keys", short_help="List, make and import private keys; check bundles.")
@@ -72,6 +73,27 @@ def generate_command(options: GlobalOptions, *, name: str, key_type: str, direct
 
     NAME may be 'root' for a root key.
     """
+    with options.session() as session:
+        stored, public_file = make_key(session, name, key_type=key_type, directory=directory)
+    if options.as_json:
+        content = {"key_id": stored.key_id, "path": str(stored.path), "public": str(public_file)}
+        print_json("keys", content | {"role": name, "type": key_type})
+    elif not options.quiet:
+        click.echo(f"made  {stored.key_id}  ({key_type}, role {name})")
+        click.echo(f"  private  {stored.path}")
+        click.echo(f"  public   {public_file}")
+    return 0
+
+
+def make_key(
+    session: "Session", name: str, *, key_type: str, directory: Path
+) -> "tuple[StoredKey, Path]":
+    """Make and store a signer's key, and write its public half to ``directory``.
+
+    Raises:
+        UsageError: the name is no signer's, or the public file exists already.
+        PassphraseError: there is no passphrase to encrypt the key with.
+    """
     from signer.files import write_atomically
     from signer.keys.generate import generate_private_key
     from signer.keys.pem import encode_public_key_file
@@ -83,22 +105,13 @@ def generate_command(options: GlobalOptions, *, name: str, key_type: str, direct
     if public_file.exists():
         raise UsageError(f"{public_file} exists already.", hint="Move it, or use --dir.")
     private_key = generate_private_key(key_type)
-    with options.session() as session:
-        passphrase = session.passphrases.new(name)
-        stored = session.store.add(private_key, role=name, passphrase=passphrase)
-        try:
-            write_atomically(public_file, encode_public_key_file(private_key.public_key(), name))
-        except BaseException:
-            session.store.remove(stored)
-            raise
-    if options.as_json:
-        content = {"key_id": stored.key_id, "path": str(stored.path), "public": str(public_file)}
-        print_json("keys", content | {"role": name, "type": key_type})
-    elif not options.quiet:
-        click.echo(f"made  {stored.key_id}  ({key_type}, role {name})")
-        click.echo(f"  private  {stored.path}")
-        click.echo(f"  public   {public_file}")
-    return 0
+    stored = session.store.add(private_key, role=name, passphrase=session.passphrases.new(name))
+    try:
+        write_atomically(public_file, encode_public_key_file(private_key.public_key(), name))
+    except BaseException:
+        session.store.remove(stored)
+        raise
+    return stored, public_file
 
 
 @command.command("import", short_help="Put private keys into the trust directory.")

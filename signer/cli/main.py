@@ -28,6 +28,12 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "keys": ("signer.cli.keys", "List, make and import private keys; check bundles."),
         "ca": ("signer.cli.ca", "Fetch a DTR's CA, against its fingerprint."),
     },
+    "Drop-in": {
+        "trust": (
+            "signer.cli.docker_trust",
+            "docker trust's commands and flags, with its output.",
+        ),
+    },
 }
 """Command by section: the module that has ``command``, and the command's short help."""
 

@@ -13,6 +13,7 @@ Source: NP 1.2 to 1.5; python-tuf-fit, section 8.1.
 
 import base64
 import binascii
+import re
 from typing import Any, Final, TypeVar
 
 from tuf.api.metadata import (
@@ -32,6 +33,7 @@ from signer.dialect.canonical import Json
 from signer.dialect.errors import MalformedError, UnwritableError
 from signer.dialect.keys import NotaryKey
 from signer.dialect.time import format_time, parse_time
+from signer.names import printable
 
 Signed = Root | Targets | Snapshot | Timestamp
 SignedT = TypeVar("SignedT", Root, Targets, Snapshot, Timestamp)
@@ -43,6 +45,11 @@ TYPE_OF_CLASS: Final[dict[type, str]] = {
     Snapshot: "Snapshot",
     Timestamp: "Timestamp",
 }
+
+
+_DELEGATION: Final = re.compile(r"targets(?:/[-a-z0-9_]+)+")
+_MAX_ROLE: Final = 255
+_KEYVAL: Final = ("private", "public")
 
 
 class PrefixRole(DelegatedRole):
@@ -82,7 +89,7 @@ def decode(content: Json) -> Signed:
             case other:
                 raise ValueError(f"_type is {other!r:.40}")
     except (ValueError, TypeError, KeyError) as error:
-        raise MalformedError(f"The metadata is malformed: {_reason(error)}.") from error
+        raise MalformedError(f"The metadata is malformed: {printable(_reason(error))}.") from error
 
 
 def decode_as(cls: type[SignedT], content: Json) -> SignedT:
@@ -136,6 +143,16 @@ def _kind(value: object, kind: type[_Kind], where: str) -> _Kind:
     return value
 
 
+def _or_empty(value: object, kind: type[_Kind], where: str) -> _Kind:
+    """Read Go's null as empty; nothing else stands for it."""
+    return kind() if value is None else _kind(value, kind, where)
+
+
+def _shown(name: str) -> str:
+    """Return a name for a message: quoted, escaped, short. Cheap, as it is made for every entry."""
+    return repr(name[:64])
+
+
 def _common(fields: dict[str, Any]) -> dict[str, Any]:
     del fields["_type"]
     version = _kind(fields.pop("version"), int, "version")
@@ -152,7 +169,7 @@ def _decode_root(fields: dict[str, Any]) -> NotaryRoot:
     common = _common(fields)
     keys = _decode_keys(fields.pop("keys"), "keys")
     roles = {
-        name: _decode_role(role, f"role {name}")
+        name: _decode_role(role, f"role {_shown(name)}")
         for name, role in _kind(fields.pop("roles"), dict, "roles").items()
     }
     for name in BASE_ROLES:
@@ -175,9 +192,9 @@ def _decode_root(fields: dict[str, Any]) -> NotaryRoot:
 
 def _decode_targets(fields: dict[str, Any]) -> Targets:
     common = _common(fields)
-    entries = _kind(fields.pop("targets") or {}, dict, "targets")
+    entries = _or_empty(fields.pop("targets"), dict, "targets")
     targets = {name: _decode_target(name, entry) for name, entry in entries.items()}
-    delegations = _decode_delegations(fields.pop("delegations", None) or {})
+    delegations = _decode_delegations(fields.pop("delegations", None))
     return Targets(**common, targets=targets, delegations=delegations, unrecognized_fields=fields)
 
 
@@ -201,17 +218,17 @@ def _decode_timestamp(fields: dict[str, Any]) -> Timestamp:
 def _decode_meta(fields: dict[str, Any]) -> dict[str, MetaFile]:
     found = {}
     for name, entry in _kind(fields.pop("meta"), dict, "meta").items():
-        rest = dict(_kind(entry, dict, f"meta {name}"))
-        length, hashes = _length_and_hashes(rest, f"meta {name}")
+        rest = dict(_kind(entry, dict, f"meta {_shown(name)}"))
+        length, hashes = _length_and_hashes(rest, f"meta {_shown(name)}")
         if "sha256" not in hashes:
-            raise ValueError(f"meta {name} has no sha256")
+            raise ValueError(f"meta {_shown(name)} has no sha256")
         found[name] = MetaFile(1, length, hashes, rest)
     return found
 
 
 def _decode_target(name: str, entry: object) -> TargetFile:
-    rest = dict(_kind(entry, dict, f"target {name!r:.80}"))
-    length, hashes = _length_and_hashes(rest, f"target {name!r:.80}")
+    rest = dict(_kind(entry, dict, f"target {_shown(name)}"))
+    length, hashes = _length_and_hashes(rest, f"target {_shown(name)}")
     if rest.get("custom", 0) is None:
         del rest["custom"]  # Go decodes null to "absent" (NP 1.4)
     return TargetFile(length, hashes, name, rest)
@@ -221,9 +238,9 @@ def _length_and_hashes(rest: dict[str, Any], where: str) -> tuple[int, dict[str,
     length = _kind(rest.pop("length"), int, f"{where}: length")
     hashes: dict[str, str] = {}
     for algorithm, value in _kind(rest.pop("hashes"), dict, f"{where}: hashes").items():
-        raw = _unbase64(_kind(value, str, f"{where}: {algorithm}"), where)
+        raw = _unbase64(_kind(value, str, f"{where}: {_shown(algorithm)}"), where)
         if len(raw) != {"sha256": 32, "sha512": 64}.get(algorithm, len(raw)):
-            raise ValueError(f"{where}: a {algorithm} of {len(raw)} bytes")
+            raise ValueError(f"{where}: a {_shown(algorithm)} of {len(raw)} bytes")
         hashes[algorithm] = raw.hex()
     if not hashes:
         raise ValueError(f"{where}: no hashes")
@@ -231,19 +248,24 @@ def _length_and_hashes(rest: dict[str, Any], where: str) -> tuple[int, dict[str,
 
 
 def _decode_delegations(content: object) -> Delegations:
-    fields = dict(_kind(content, dict, "delegations"))
-    keys = _decode_keys(fields.pop("keys", None) or {}, "delegations.keys")
+    fields = dict(_or_empty(content, dict, "delegations"))
+    keys = _decode_keys(_or_empty(fields.pop("keys", None), dict, "keys"), "delegations.keys")
     roles: dict[str, DelegatedRole] = {}
-    for entry in _kind(fields.pop("roles", None) or [], list, "delegations.roles"):
+    for entry in _or_empty(fields.pop("roles", None), list, "delegations.roles"):
         rest = dict(_kind(entry, dict, "a delegated role"))
         name = _kind(rest.pop("name"), str, "a delegated role's name")
+        if not _DELEGATION.fullmatch(name) or len(name) > _MAX_ROLE:
+            raise ValueError(f"{_shown(name)} is no name of a delegated role")
         if name in roles:
-            raise ValueError(f"role {name!r:.80} is delegated twice")
+            raise ValueError(f"role {name} is delegated twice")
         paths = [
             _kind(path, str, f"role {name}: a path")
-            for path in _kind(rest.pop("paths", None) or [], list, f"role {name}: paths")
+            for path in _or_empty(rest.pop("paths", None), list, f"role {name}: paths")
         ]
-        role = _decode_role(rest, f"role {name!r:.80}")
+        role = _decode_role(rest, f"role {name}")
+        for keyid in role.keyids:
+            if keyid not in keys:
+                raise ValueError(f"role {name} names key {_shown(keyid)} that is not there")
         roles[name] = PrefixRole(
             name, role.keyids, role.threshold, False, paths, None, role.unrecognized_fields
         )
@@ -252,7 +274,7 @@ def _decode_delegations(content: object) -> Delegations:
 
 def _decode_role(entry: object, where: str) -> Role:
     rest = dict(_kind(entry, dict, where))
-    listed = _kind(rest.pop("keyids") or [], list, f"{where}: keyids")
+    listed = _or_empty(rest.pop("keyids"), list, f"{where}: keyids")
     keyids = [_kind(keyid, str, f"{where}: a key id") for keyid in listed]
     threshold = _kind(rest.pop("threshold"), int, f"{where}: threshold")
     if threshold < 1:
@@ -278,8 +300,9 @@ def _unbase64(text: str, where: str) -> bytes:
 
 def _refuse_unknown(fields: dict[str, Any], where: str) -> None:
     if fields:
+        names = ", ".join(_shown(name) for name in sorted(fields)[:8])
         raise UnwritableError(
-            f"In {where} there are fields that a Notary server drops: {', '.join(sorted(fields))}.",
+            f"In {where} there are fields that a Notary server drops: {names}.",
             hint="Signed and published, they would make the collection unreadable.",
         )
 
@@ -314,12 +337,20 @@ def _encode_role(role: Role, name: str) -> dict[str, Json]:
 
 
 def _encode_keys(keys: dict[str, Any]) -> dict[str, Json]:
-    return {keyid: key.to_dict() for keyid, key in keys.items()}
+    encoded = {}
+    for keyid, key in keys.items():
+        extra = {name: value for name, value in key.keyval.items() if name not in _KEYVAL}
+        _refuse_unknown(key.unrecognized_fields | extra, f"key {keyid}")
+        keyval = {"private": None, "public": key.keyval["public"]}
+        encoded[keyid] = {"keytype": key.keytype, "keyval": keyval}
+    return encoded
 
 
 def _encode_file(file: MetaFile | TargetFile, name: str) -> dict[str, Json]:
     rest = dict(file.unrecognized_fields)
-    entry = {"custom": rest.pop("custom")} if isinstance(file, TargetFile) and rest else {}
+    entry: dict[str, Json] = {}
+    if isinstance(file, TargetFile) and "custom" in rest:
+        entry["custom"] = rest.pop("custom")
     _refuse_unknown(rest, f"the entry {name!r:.80}")
     hashes = {
         algorithm: base64.b64encode(bytes.fromhex(value)).decode("ascii")

@@ -16,6 +16,7 @@ from securesystemslib.signer import Signature, Signer
 from signer.dialect.canonical import Json, canonical_json, go_json, strict_json
 from signer.dialect.codec import Signed, SignedT, decode, decode_as, encode
 from signer.dialect.errors import MalformedError
+from signer.names import printable
 
 
 class Envelope:
@@ -31,7 +32,9 @@ class Envelope:
         self.signatures: dict[str, Signature] = {}
         for signature in signatures:
             if signature.keyid in self.signatures:
-                raise MalformedError(f"Two signatures by one key, {signature.keyid[:64]!r}.")
+                raise MalformedError(
+                    f"Two signatures by one key, {printable(signature.keyid[:64])!r}."
+                )
             self.signatures[signature.keyid] = signature
 
     @classmethod
@@ -47,13 +50,15 @@ class Envelope:
             document = strict_json(wire)
             if not isinstance(document, dict) or not isinstance(document.get("signed"), dict):
                 raise ValueError("there is no 'signed' object")
-            listed = document.get("signatures") or []
+            listed = document.get("signatures")
+            if listed is None:
+                listed = []
             if not isinstance(listed, list):
                 raise ValueError("'signatures' is no list")
             envelope = cls(document["signed"], [_signature(item) for item in listed])
             envelope.payload  # noqa: B018 - what cannot be canonicalised is malformed
         except ValueError as error:
-            raise MalformedError(f"The file is no metadata: {error}.") from error
+            raise MalformedError(f"The file is no metadata: {printable(str(error))}.") from error
         return envelope
 
     @classmethod

@@ -16,7 +16,14 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP224R1,
+    SECP256R1,
+    SECP384R1,
+    SECP521R1,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -32,17 +39,25 @@ from securesystemslib.signer import Key, Signature
 
 from signer.constants import MIN_RSA_BITS
 from signer.dialect.canonical import canonical_json
-from signer.names import CanonicalKeyId, KeyId
+from signer.names import CanonicalKeyId, KeyId, printable
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
+_GO_CURVES: Final = (SECP224R1, SECP256R1, SECP384R1, SECP521R1)
+"""All that Go's standard library has; a key on another curve verifies nothing there."""
+
 X509_SUFFIX: Final = "-x509"
-_METHODS: Final = {"ecdsa": "ecdsa", "rsa": "rsapss", "ed25519": "eddsa"}
+_METHODS: Final = {
+    "ecdsa": "ecdsa",
+    "ecdsa-x509": "ecdsa",
+    "rsa": "rsapss",
+    "rsa-x509": "rsapss",
+    "ed25519": "eddsa",
+}
 _FAMILIES: Final = {"ecdsa": EllipticCurvePublicKey, "rsa": RSAPublicKey}
 _RSA_PADDING: Final = {
     "rsapss": PSS(MGF1(SHA256()), 32),
     "rsapkcs1v15": PKCS1v15(),
-    "pycrypto-pkcs#1 pss": PSS(MGF1(SHA256()), 32),
 }
 
 
@@ -75,16 +90,17 @@ class NotaryKey(Key):
                 not know is kept, as Go keeps it: it just verifies nothing.
         """
         fields = dict(key_dict)
+        where = f"key {printable(keyid[:64])}"
         keytype = fields.pop("keytype", None)
         keyval = fields.pop("keyval", None)
         if not isinstance(keytype, str):
-            raise ValueError(f"key {keyid}: no key type")
+            raise ValueError(f"{where}: no key type")
         if not isinstance(keyval, dict) or not isinstance(keyval.get("public"), str):
-            raise ValueError(f"key {keyid}: no public value")
+            raise ValueError(f"{where}: no public value")
         if keyval.get("private") is not None:
-            raise ValueError(f"key {keyid}: contains private key material")
+            raise ValueError(f"{where}: contains private key material")
         if key_id(keytype, keyval["public"]) != keyid:
-            raise ValueError(f"key {keyid}: the key id is not the digest of the key")
+            raise ValueError(f"{where}: the key id is not the digest of the key")
         _b64decode(keyval["public"], keyid)
         return cls(keyid, keytype, dict(keyval), fields)
 
@@ -99,6 +115,8 @@ class NotaryKey(Key):
             case Ed25519PublicKey():
                 return cls._from_raw("ed25519", public_key.public_bytes_raw())
             case EllipticCurvePublicKey():
+                if not isinstance(public_key.curve, _GO_CURVES):
+                    raise ValueError(f"Notary has no key type for curve {public_key.curve.name}")
                 keytype = "ecdsa"
             case RSAPublicKey():
                 keytype = "rsa"
@@ -115,7 +133,12 @@ class NotaryKey(Key):
             ValueError: no certificate, or one over a key that Notary has no x509 type for.
         """
         leaf = x509.load_pem_x509_certificates(pem)[0]
-        bare = cls.from_public_key(leaf.public_key())  # type: ignore[arg-type] # refused inside
+        try:
+            bare = cls.from_public_key(leaf.public_key())  # type: ignore[arg-type] # refused inside
+        except UnsupportedAlgorithm as error:
+            raise ValueError(
+                f"Notary has no key type for the certificate's key: {error}"
+            ) from error
         if bare.keytype == "ed25519":
             raise ValueError("Notary has no key type for a certificate over an Ed25519 key")
         return cls._from_raw(bare.keytype + X509_SUFFIX, pem)
@@ -156,12 +179,17 @@ class NotaryKey(Key):
         family = _FAMILIES.get(self.family)
         if family is None:
             raise ValueError(f"key {self.keyid}: unknown key type {self.keytype[:30]!r}")
-        leaf = self.certificate()
-        key = leaf.public_key() if leaf else load_der_public_key(self.raw)
+        try:
+            leaf = self.certificate()
+            key = leaf.public_key() if leaf else load_der_public_key(self.raw)
+        except UnsupportedAlgorithm as error:
+            raise ValueError(f"key {self.keyid}: {error}") from error
         if not isinstance(key, EllipticCurvePublicKey | RSAPublicKey) or not isinstance(
             key, family
         ):
             raise ValueError(f"key {self.keyid}: the value is no {self.family} key")
+        if isinstance(key, EllipticCurvePublicKey) and not isinstance(key.curve, _GO_CURVES):
+            raise ValueError(f"key {self.keyid}: Go has no curve {key.curve.name}")
         return key
 
     def crypto(self) -> PublicKey:
@@ -184,9 +212,9 @@ class NotaryKey(Key):
         Raises:
             ValueError: the key's type is unknown.
         """
-        if self.family not in _METHODS:
+        if self.keytype not in _METHODS:
             raise ValueError(f"key {self.keyid}: unknown key type {self.keytype[:30]!r}")
-        return _METHODS[self.family]
+        return _METHODS[self.keytype]
 
     @cached_property
     def canonical_id(self) -> CanonicalKeyId:
@@ -243,6 +271,10 @@ def key_id(keytype: str, public: str) -> KeyId:
 
 def _b64decode(text: str, keyid: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"key {keyid}: the public value is no base64") from error
+    if base64.b64encode(raw).decode("ascii") != text:
+        # Go computes the id over its own spelling; ours would give one key several ids.
+        raise ValueError(f"key {keyid}: the public value is not in base64's one spelling")
+    return raw

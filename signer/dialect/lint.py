@@ -8,7 +8,7 @@ HTTP 200 (NP section 0). Target names and ``custom`` data have limits of their o
 import re
 from typing import Final
 
-from signer.constants import MAX_INTEGER, MAX_VERSION
+from signer.constants import MAX_INTEGER
 from signer.dialect.canonical import Json, go_json, strict_json
 from signer.dialect.codec import decode, encode
 from signer.dialect.envelope import Envelope
@@ -18,6 +18,9 @@ from signer.names import printable
 
 _UNSAFE_CUSTOM: Final = re.compile("[<>&\u2028\u2029\x00-\x1f\x7f]")
 _UNSAFE_NAME: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL: Final = re.compile(rb"[\x00-\x1f]")
+"""In a payload these can only be part of a text: canonical JSON has no white space."""
+
 _MAX_CUSTOM_DEPTH: Final = 16
 
 
@@ -32,9 +35,9 @@ def prove_wire(wire: bytes, *, where: str) -> None:
     Source: NP section 0, item 1; python-tuf-fit, section 2.
     """
     envelope = Envelope.from_bytes(wire)
+    again = encode(decode(envelope.content)) | {"expires": envelope.content["expires"]}
     if not is_go_time(envelope.content["expires"]):
         raise _unwritable(where, "expires is not as Go writes times")
-    again = encode(decode(envelope.content)) | {"expires": envelope.content["expires"]}
     difference = _first_difference(envelope.content, again, "signed")
     if difference:
         raise _unwritable(where, f"{difference} is not what Go would write")
@@ -44,8 +47,8 @@ def prove_wire(wire: bytes, *, where: str) -> None:
             raise _unwritable(where, "a signature's method is not lower case")
     if envelope.to_bytes() != wire:
         raise _unwritable(where, "the bytes are not in Go's form")
-    if not 1 <= envelope.content["version"] <= MAX_VERSION:
-        raise _unwritable(where, "the version is out of range")
+    if _CONTROL.search(envelope.payload):
+        raise _unwritable(where, "there is a control character in a text, which Go cannot marshal")
     for name, entry in envelope.content.get("targets", {}).items():
         check_target_name(name)
         if "custom" in entry:
@@ -95,6 +98,8 @@ def _check_custom(value: Json, where: str, depth: int) -> None:
                 raise _unwritable(where, f"{value} is beyond 2**53")
         case dict():
             for name, item in value.items():
+                if not isinstance(name, str):
+                    raise _unwritable(where, "a name is no text")
                 _check_text(name, where)
                 _check_custom(item, f"{where}.{name}", depth - 1)
         case list():

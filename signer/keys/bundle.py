@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from signer.dialect.keys import NotaryKey
 from signer.errors import KeyUnusableError
+from signer.keys.certificates import subject_of
 from signer.keys.files import read_key_file, refuse_shared, translated
 from signer.keys.pem import CERTIFICATE, KeyBlock, decode_private_key, format_block, parse_blocks
 from signer.keys.signers import FileSigner
@@ -67,7 +68,7 @@ class ClientBundle:
     def subject(self) -> str:
         """The certificate's subject in RFC 4514's form, fit for a message."""
         leaf = self.certificate.certificate()
-        return printable(leaf.subject.rfc4514_string()) if leaf else ""
+        return subject_of(leaf) if leaf else ""
 
     @property
     def not_after(self) -> datetime:
@@ -97,8 +98,11 @@ def is_bundle(path: Path) -> bool:
     """Tell whether a path is a directory or a zip file."""
     if path.is_dir():
         return True
-    with translated(path, "read"), path.open("rb") as file:
-        return stat.S_ISREG(path.stat().st_mode) and file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+    with translated(path, "read"):
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 
 
 def read_bundle(
@@ -208,19 +212,13 @@ def _members(archive: zipfile.ZipFile, origin: str) -> dict[str, bytes]:
         raise KeyUnusableError(
             f"{origin}: {len(infos)} files in it; that is no client bundle.", code="bundle-size"
         )
-    folders = sorted(
-        {
-            PurePosixPath(info.filename).parent
-            for info in infos
-            if PurePosixPath(info.filename).name == CERTIFICATE_NAME
-            and len(PurePosixPath(info.filename).parts) <= 2
-        },
-        key=lambda folder: len(folder.parts),
-    )
+    paths = [PurePosixPath(info.filename) for info in infos]
+    folders = [path.parent for path in paths if path.name in _NEEDED and len(path.parts) <= 2]
+    folder = max(folders, key=folders.count, default=None)
     contents: dict[str, bytes] = {}
     for info in infos:
         member = PurePosixPath(info.filename)
-        if folders and member.parent == folders[0] and member.name in {*_NEEDED, CA_NAME}:
+        if member.parent == folder and member.name in {*_NEEDED, CA_NAME}:
             if member.name in contents:
                 raise KeyUnusableError(
                     f"{origin}: {member.name} is in it twice.", code="bundle-damaged"
@@ -251,5 +249,7 @@ def _open(block: KeyBlock, passphrases: Passphrases | None) -> PrivateKey:
     if not block.encrypted or passphrases is None:
         return decode_private_key(block, None)
     return passphrases.unlock(
-        lambda passphrase: decode_private_key(block, passphrase), role=block.role
+        lambda passphrase: decode_private_key(block, passphrase),
+        role=block.role,
+        origin=block.origin,
     )

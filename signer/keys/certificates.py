@@ -53,6 +53,7 @@ __all__ = [
     "load_signer_certificate",
     "near_expiry",
     "self_signed_root",
+    "subject_of",
 ]
 
 _SERIAL_BITS: Final = 128
@@ -221,6 +222,13 @@ def _common_name(gun: str) -> x509.Name:
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gun, _validate=False)])
+
+
+def subject_of(certificate: x509.Certificate) -> str:
+    """Return the subject in RFC 4514's form, fit for a message, whatever its names' lengths."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return printable(certificate.subject.rfc4514_string())
 
 
 def _key_in_memory(signer: NotarySigner | PrivateKey) -> PrivateKey:

@@ -101,13 +101,16 @@ class Passphrases:
                 seen.add(candidate.value)
                 yield candidate
 
-    def unlock(self, attempt: Callable[[bytes], T], *, role: str, key_id: str = "") -> T:
+    def unlock(
+        self, attempt: Callable[[bytes], T], *, role: str, key_id: str = "", origin: str = ""
+    ) -> T:
         """Open a key: call ``attempt`` with one passphrase after the other until one works.
 
         Args:
             attempt: opens the key, or raises PassphraseError where the passphrase is wrong.
             role: the key's role, "" where it is not known.
-            key_id: the key's canonical id, or as much of it as is known.
+            key_id: the key's canonical id, or "" where it is not known.
+            origin: where the key comes from, for messages about keys without a known id.
 
         Returns:
             What ``attempt`` returned.
@@ -116,6 +119,7 @@ class Passphrases:
             PassphraseError: no passphrase is set, or all were rejected; it names the key, the role
                 and the variables, and says what looks wrong in the environment.
         """
+        name = _key_name(role, key_id, origin)
         rejected = []
         for candidate in self.candidates(role, key_id):
             try:
@@ -123,16 +127,16 @@ class Passphrases:
             except PassphraseError:
                 rejected.append(candidate.variable or "what was typed before")
         if self._prompt is None:
-            raise self._not_opened(role, key_id, rejected)
+            raise self._not_opened(name, role, rejected)
         for _ in range(ATTEMPTS):
-            value = self._ask(f"Enter passphrase for {_key_name(role, key_id)}: ")
+            value = self._ask(f"Enter passphrase for {name}: ")
             try:
                 opened = attempt(value)
             except PassphraseError:
                 continue
             self._entered[key_id] = value
             return opened
-        raise self._not_opened(role, key_id, [*rejected, f"what was typed, {ATTEMPTS} times"])
+        raise self._not_opened(name, role, [*rejected, f"what was typed, {ATTEMPTS} times"])
 
     def new(self, role: str, key_id: str = "") -> bytes:
         """Return the passphrase for a key that is being made.
@@ -190,8 +194,7 @@ class Passphrases:
                 "The terminal was closed before a passphrase was typed.", code="passphrase-missing"
             ) from error
 
-    def _not_opened(self, role: str, key_id: str, rejected: list[str]) -> PassphraseError:
-        name = _key_name(role, key_id)
+    def _not_opened(self, name: str, role: str, rejected: list[str]) -> PassphraseError:
         hints = self._hints(role)
         if rejected:
             return PassphraseError(
@@ -269,9 +272,11 @@ def _role_name(role: str) -> str:
     return role if role in BASE_ROLES else "signer"
 
 
-def _key_name(role: str, key_id: str) -> str:
+def _key_name(role: str, key_id: str, origin: str = "") -> str:
     shown = f"{printable(role)} key" if role else "key"
-    return f"{shown} with ID {key_id[:_SHOWN_ID]}" if key_id else shown
+    if key_id:
+        return f"{shown} with ID {key_id[:_SHOWN_ID]}"
+    return f"{shown} in {printable(origin)}" if origin else shown
 
 
 def _or(names: tuple[str, ...]) -> str:

@@ -195,6 +195,7 @@ def _open(block: KeyBlock, loader: _Loader) -> NotarySigner:
             lambda passphrase: decode_private_key(block, passphrase),
             role=block.role or loader.role,
             key_id=block.path,
+            origin=block.origin,
         )
     )
 

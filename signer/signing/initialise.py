@@ -12,21 +12,37 @@ Source: NP 4.1; docker-trust reference A.6, A.10; the design's ``signer init``.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from tuf.api.metadata import Root
 
-from signer.constants import DELEGATION_PREFIX, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from signer.constants import (
+    DELEGATION_PREFIX,
+    MAX_ROOT_SIZE,
+    RELEASES,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+)
+from signer.dialect.errors import PinMismatchError
 from signer.dialect.keys import NotaryKey
 from signer.errors import (
     ConflictError,
     KeyUnusableError,
     NetworkError,
     SignerError,
+    TrustDataError,
     UsageError,
 )
-from signer.keys.certificates import load_signer_certificate, self_signed_root
+from signer.keys.certificates import (
+    check_root_certificate,
+    load_signer_certificate,
+    self_signed_root,
+)
+from signer.keys.example import refuse_example_key
 from signer.keys.signers import FileSigner, NotarySigner, prove
 from signer.keys.store import StoredKey
 from signer.names import CanonicalKeyId, Gun, RoleName, parse_gun, parse_signer
@@ -35,6 +51,7 @@ from signer.publish.publisher import ReadBackError
 from signer.signing.session import Session
 from signer.trust.client import NoPinError, NoTrustDataError, remember_root
 from signer.trust.collection import TrustedCollection
+from signer.trust.pinning import Pins
 
 
 class ExistsError(SignerError):
@@ -90,8 +107,10 @@ def init_collection(
         NetworkError: the server cannot be reached; nothing was published.
     """
     gun = parse_gun(repository)
-    wanted = _signers(session, signers)
-    existing = _existing(session, gun)
+    wanted = _signers(session, gun, signers)
+    if root_certificate is not None:
+        _check_certificate(root_certificate, gun, now=session.clock())
+    existing = _existing(session, gun, root_key)
     if existing is not None:
         return _compare(
             session, existing, wanted, root_key=root_key, root_certificate=root_certificate
@@ -107,30 +126,17 @@ def init_collection(
             made=made,
         )
         files = genesis.files(now=session.clock())
-        session.server(gun).publish(files)
-    except NetworkError as error:
-        # Perhaps the server has taken the files: then the keys are precious.
-        raise type(error)(
-            error.message,
-            hint=f"{error.hint} Keys that were made are kept; run the command again.".strip(),
-            code=error.code,
-        ) from error
-    except ConflictError as error:
-        _forget(session, made)
-        raise ExistsError(
-            f"{gun} was initialised by someone else at this moment.",
-            hint=f"Look at it with 'signer inspect {gun}'. Nothing of it was changed.",
-        ) from error
     except BaseException:
         _forget(session, made)
         raise
+    _upload(session, gun, files, made=made)
     remember_root(session.states, gun, files[RoleName(ROOT)])
     collection = _read_back(session, gun)
     return _outcome(collection, "initialised", keys=paths)
 
 
 def _signers(
-    session: Session, signers: Mapping[str, Sequence[bytes]]
+    session: Session, gun: Gun, signers: Mapping[str, Sequence[bytes]]
 ) -> dict[RoleName, list[NotaryKey]]:
     found: dict[RoleName, list[NotaryKey]] = {}
     for name, pems in signers.items():
@@ -141,12 +147,31 @@ def _signers(
         ]
         if not found[role]:
             raise UsageError(f"Signer {name} has no certificate.")
+        for key in found[role]:
+            refuse_example_key(key.canonical_id, gun.partition("/")[0])
     return found
 
 
-def _existing(session: Session, gun: Gun) -> TrustedCollection | None:
+def _check_certificate(pem: bytes, gun: Gun, *, now: datetime) -> None:
+    """Refuse a root certificate with which nobody could read the collection afterwards."""
     try:
-        return session.client(gun).update()
+        certificate = NotaryKey.from_certificate(pem).certificates[0]
+        check_root_certificate(certificate, gun, now=now)
+    except ValueError as error:
+        raise KeyUnusableError(
+            f"{gun}: the root certificate is no certificate in PEM form that Notary can use.",
+            hint="Give the certificate of an ECDSA or RSA key, with CN = REPOSITORY.",
+            code="certificate-malformed",
+        ) from error
+    except TrustDataError as error:
+        raise KeyUnusableError(error.message, hint=error.hint, code=error.code) from error
+
+
+def _existing(
+    session: Session, gun: Gun, root_key: NotarySigner | None
+) -> TrustedCollection | None:
+    try:
+        return _own(session, gun, root_key) or session.client(gun).update()
     except NoTrustDataError:
         return None
     except NoPinError as error:
@@ -154,6 +179,58 @@ def _existing(session: Session, gun: Gun) -> TrustedCollection | None:
             f"{gun} has trust data already, made by someone else. It was not touched.",
             hint=error.hint,
         ) from error
+
+
+def _own(session: Session, gun: Gun, root_key: NotarySigner | None) -> TrustedCollection | None:
+    """Recognise a collection by its root key, which is here: an earlier run was cut off.
+
+    It had uploaded the files, but could not remember the root.
+    """
+    key_ids = {str(key.key_id) for key in session.store.list() if key.role == ROOT}
+    if root_key is not None:
+        key_ids.add(root_key.canonical_id)
+    if not key_ids or session.pins or session.states.load(gun) is not None:
+        return None
+    client = session.client(gun)
+    client.pins = Pins(key_ids=frozenset(key_ids))
+    try:
+        return client.update()
+    except PinMismatchError:
+        return None
+
+
+def _upload(
+    session: Session, gun: Gun, files: Mapping[RoleName, bytes], *, made: Sequence[StoredKey]
+) -> None:
+    """Upload; from here on keys are given up only where the server surely has not their files."""
+    try:
+        session.server(gun).publish(files)
+    except NetworkError as error:
+        if _published_root(session, gun) == files[RoleName(ROOT)]:
+            return  # only the answer was lost
+        raise type(error)(
+            error.message,
+            hint=f"{error.hint} Keys that were made are kept; run the command again.".strip(),
+            code=error.code,
+        ) from error
+    except SignerError as error:
+        theirs = _published_root(session, gun)
+        if theirs == files[RoleName(ROOT)]:
+            return
+        _forget(session, made)
+        if theirs is None and not isinstance(error, ConflictError):
+            raise
+        raise ExistsError(
+            f"{gun} was initialised by someone else at this moment.",
+            hint=f"Look at it with 'signer inspect {gun}'. Nothing of it was changed.",
+        ) from error
+
+
+def _published_root(session: Session, gun: Gun) -> bytes | None:
+    try:
+        return session.server(gun).get_metadata(ROOT, max_bytes=MAX_ROOT_SIZE)
+    except SignerError:
+        return None
 
 
 def _compare(

@@ -11,6 +11,7 @@ from signer.constants import BASE_ROLES, DELEGATION_PREFIX, RELEASES, TARGETS
 from signer.dialect.canonical import Json
 from signer.dialect.keys import NotaryKey
 from signer.errors import SignerError
+from signer.keys.certificates import subject_of
 from signer.names import Gun, ImageReference, RoleName
 from signer.signing.session import Session
 from signer.signing.sign import released_digest
@@ -244,7 +245,7 @@ def _key(key: NotaryKey, signed: Mapping[str, NotaryKey]) -> KeyView:
         key_id=key.keyid,
         canonical_id=canonical,
         key_type=key.keytype,
-        subject=certificate.subject.rfc4514_string() if certificate else "",
+        subject=subject_of(certificate) if certificate else "",
         not_after=certificate.not_valid_after_utc if certificate else None,
         signed=key.keyid in signed,
     )

@@ -123,6 +123,7 @@ class Session:
         self.confirm = confirm
         self._pool: HttpPool | None = None
         self._pins: Pins | None = None
+        self._credentials: Credentials | None = None
         self._downloads: dict[Gun, Downloads] = {}
         self._executors: dict[str, ThreadPoolExecutor] = {}
 
@@ -192,9 +193,11 @@ class Session:
     @property
     def credentials(self) -> "Credentials":
         """Where user names and passwords come from."""
-        from signer.transport.credentials import Credentials
+        if self._credentials is None:
+            from signer.transport.credentials import Credentials
 
-        return Credentials(self.settings.environment, self.settings.docker_config)
+            self._credentials = Credentials(self.settings.environment, self.settings.docker_config)
+        return self._credentials
 
     @property
     def pool(self) -> "HttpPool":

@@ -227,7 +227,7 @@ class Credentials:
                 code="bad-docker-config",
             ) from error
         except (ValueError, RecursionError):
-            raise self._malformed("it is not JSON") from None  # the cause quotes the content
+            raise self._malformed("it is not JSON") from None  # the cause holds the content
         if not isinstance(config, dict):
             raise self._malformed("it is not a JSON object")
         return config

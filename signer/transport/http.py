@@ -148,7 +148,6 @@ class HttpPool:
             UsageError: the URL or the TLS settings are wrong (``bad-url``, ``plain-http``, ...).
         """
         origin = Origin.of(url)
-        require_encrypted(origin, self.plain_http)
         ends = self._clock() + self._timeout_seconds
         with deadline_at(time.monotonic() + self._timeout_seconds):
             with translated(url):

@@ -26,6 +26,7 @@ from cryptography.x509.verification import (
 
 from signer.dialect.keys import NotaryKey
 from signer.errors import UsageError
+from signer.keys.certificates import common_names
 from signer.names import parse_key_id
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ def common_name_fits(leaf: x509.Certificate, gun: str) -> bool:
 
     Source: NP section 6, item 7.
     """
-    names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    for name in (str(attribute.value) for attribute in names):
+    for name in common_names(leaf):
         if name == gun or (name.endswith("*") and gun.startswith(name.rstrip("*"))):
             return True
     return False

@@ -101,15 +101,24 @@ def test_the_token_s_library_must_be_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("uri", "extra"),
+    ("uri", "extra", "flag"),
     [
-        ("awskms:alias/example", "aws"),
-        ("gcpkms:projects/example", "gcp"),
-        ("azurekms://example.vault.azure.net/keys/example", "azure"),
-        ("hv:example", "vault"),
+        ("hsm:2", "hsm", "_hsm_signer.PKCS11_IMPORT_ERROR"),
+        ("awskms:alias/example", "aws", "_aws_signer.AWS_IMPORT_ERROR"),
+        ("gcpkms:projects/example", "gcp", "_gcp_signer.GCP_IMPORT_ERROR"),
+        (
+            "azurekms://example.vault.azure.net/keys/example",
+            "azure",
+            "_azure_signer.AZURE_IMPORT_ERROR",
+        ),
+        ("hv:example", "vault", "_vault_signer.VAULT_IMPORT_ERROR"),
     ],
 )
-def test_a_missing_extra_is_named(uri: str, extra: str) -> None:
+def test_a_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, uri: str, extra: str, flag: str
+) -> None:
+    monkeypatch.setattr(f"securesystemslib.signer.{flag}", "not installed")
+    monkeypatch.setenv(kms.LIBRARY_VARIABLE, "/nonexistent/library.so")
     with pytest.raises(KeyUnusableError, match="not installed") as caught:
         load_kms_signer(uri, environment={})
     assert caught.value.hint == f"Run: pip install 'signer[{extra}]'"

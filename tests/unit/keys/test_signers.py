@@ -87,6 +87,9 @@ def test_another_key_s_role_is_refused(certificate_of: Callable[[bytes], bytes])
         FileSigner(key_of(rsa_pem())).for_key(other)
     with pytest.raises(KeyUnusableError, match="does not belong"):
         FileSigner(key_of(rsa_pem()), other)
+    inner, key = stock(ec_pem(), "ecdsa-sha2-nistp256")
+    with pytest.raises(KeyUnusableError, match="does not belong"):
+        SignerAdapter(inner, key).for_key(other)
 
 
 def test_a_signer_shows_no_private_key() -> None:

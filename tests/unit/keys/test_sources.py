@@ -136,8 +136,9 @@ def test_the_role_given_decides_for_keys_that_name_none(load: Load, key_file: Pa
     key_file.write_bytes(encode_key_file(key_of(ec_pem()), passphrase=PASSPHRASE, role=""))
     root_only = {"NOTARY_ROOT_PASSPHRASE": PASSPHRASE.decode()}
     assert load(str(key_file), root_only, role="root")
-    with pytest.raises(PassphraseError, match="no passphrase is set"):
+    with pytest.raises(PassphraseError, match="no passphrase is set") as caught:
         load(str(key_file), root_only)
+    assert f"The key in {key_file} is encrypted" in caught.value.message
 
 
 def test_a_wrong_passphrase_is_exit_code_8(load: Load, key_file: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def test_an_unencrypted_key_that_others_may_read_is_refused(directory: Path) -> 
 
 
 def test_symbolic_links_pipes_and_other_names_are_not_keys(
-    filled: KeyStore, directory: Path, tmp_path: Path
+    filled: KeyStore, directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     outside = tmp_path / "outside.key"
     shutil.copyfile(VECTORS / "ec-root.pem", outside)
@@ -172,6 +173,9 @@ def test_symbolic_links_pipes_and_other_names_are_not_keys(
     (directory / "notes.key").write_text("x")
     (directory / f"{'d' * 64}.pem").write_text("x")
     assert len(filled.list()) == 3
+    assert caplog.text == ""
+    with pytest.raises(KeyUnusableError, match=r"symbolic|Symbolic|cannot be read"):
+        filled.read(replace(filled.list()[0], path=directory / f"{'a' * 64}.key"))
 
 
 def test_a_damaged_file_is_left_out_of_the_list_with_a_warning(

@@ -216,11 +216,18 @@ def test_a_body_is_sent_again_with_the_token() -> None:
 def test_threads_share_one_token() -> None:
     world = TokenWorld(accounts={"ci": SECRET})
     gate = threading.Barrier(8)
+    second = threading.Event()
     results: list[int] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.host == "dtr.example.com" and "Authorization" not in request.headers:
             gate.wait(timeout=10)  # all are refused before any fetches a token
+        if request.url.host == "tokens.example.com":
+            if world.asked:
+                second.set()
+            answer = world(request)
+            second.wait(timeout=0.2)  # time for another thread to ask as well
+            return answer
         return world(request)
 
     with make_pool(handler) as pool:

@@ -1,0 +1,114 @@
+"""A host like a DTR for the documents' commands: registry, Notary server and CA on one port."""
+
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from tests.components.notary_server import NotaryServer
+from tests.components.registry import Registry
+from tests.components.service import LOOPBACK
+from tests.components.web import WebService
+
+_NOT_FORWARDED: Final = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+_SECONDS: Final = 30.0
+
+
+class Dtr(WebService):
+    """Forwards to the real servers by the path, as the web server in front of a DTR does.
+
+    It runs in a thread of the tests. Paths with ``/_trust/`` belong to the Notary server,
+    ``/ca`` is the authority's certificate, the rest is the registry's.
+    """
+
+    name = "dtr"
+
+    def __init__(self, directory: Path, notary: NotaryServer, registry: Registry) -> None:
+        super().__init__(directory, registry.authority)
+        self.notary = notary
+        self.registry = registry
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_for(self))
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.authority.server.certificate, self.authority.server.key)
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def fingerprint(self) -> str:
+        """The CA's SHA-256 fingerprint as upper-case hex with colons."""
+        certificate = x509.load_pem_x509_certificate(self.authority.ca_file.read_bytes())
+        return certificate.fingerprint(SHA256()).hex(":").upper()
+
+    def configure(self) -> list[str | Path]:
+        """Nothing is to be configured: it is no program."""
+        return []
+
+    def is_ready(self) -> bool:
+        """It listens from the beginning."""
+        return True
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = _SECONDS
+
+        def do_GET(self) -> None:
+            self._forward()
+
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+        def _forward(self) -> None:
+            if self.path == "/ca":
+                self._reply(200, {}, dtr.authority.ca_file.read_bytes())
+                return
+            behind = dtr.notary if "/_trust/" in self.path else dtr.registry
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            sent = {name: value for name, value in self.headers.items()}
+            with behind.client() as client:
+                answer = client.request(
+                    self.command, self.path, headers=_kept(sent), content=body, timeout=_SECONDS
+                )
+            self._reply(answer.status_code, _kept(dict(answer.headers)), answer.content)
+
+        def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Keep the tests' output clean."""
+
+    return Handler
+
+
+def _kept(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _NOT_FORWARDED}

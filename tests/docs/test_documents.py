@@ -1,0 +1,16 @@
+"""Every command that the documents show is run, and prints what is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.conftest import ROOT
+from tests.docs.console import Console, steps
+
+DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+WITH_COMMANDS = [name for name in DOCUMENTS if list(steps((ROOT / name).read_text("utf-8")))]
+
+
+@pytest.mark.parametrize("name", WITH_COMMANDS)
+def test_commands_of_a_document_end_and_print_as_shown(name: str, console: Console) -> None:
+    assert console.play((ROOT / name).read_text("utf-8")) > 0

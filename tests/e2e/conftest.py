@@ -1,0 +1,36 @@
+"""Fixtures of the stories."""
+
+from pathlib import Path
+
+import pytest
+
+from signer.names import Gun
+from tests.components.notary_server import NotaryServer
+from tests.components.registry import Registry
+from tests.e2e.material import write_bundle
+from tests.e2e.story import Collection, WatchedSigner
+
+
+@pytest.fixture
+def signer(tmp_path: Path, notary_server: NotaryServer) -> WatchedSigner:
+    """``signer`` with an empty home, the Notary server and its CA."""
+    return WatchedSigner(tmp_path / "signer", notary_server)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A client bundle as a directory."""
+    return write_bundle(tmp_path / "bundle")
+
+
+@pytest.fixture
+def collection(
+    signer: WatchedSigner,
+    bundle: Path,
+    registry: Registry,
+    notary_server: NotaryServer,
+    fresh_gun: Gun,
+) -> Collection:
+    """A collection that ``signer`` initialised, with the bundle's owner as signer gitlab."""
+    made = signer.json("init", fresh_gun, "--signer", f"gitlab={bundle / 'cert.pem'}")
+    return Collection(fresh_gun, registry, notary_server, signer, bundle, made["root_key_ids"][0])

@@ -1,0 +1,1 @@
+"""Evaluation of images, module by module."""

@@ -1,0 +1,1 @@
+"""Verified reading, module by module."""
