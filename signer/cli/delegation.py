@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.group("delegation", short_help="List, add and remove a collection's signers.")
-def command() -> None:
+@global_options
+def command(options: GlobalOptions) -> None:
     """List, add and remove the signers of a collection."""
 
 

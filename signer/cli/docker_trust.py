@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 @click.group("trust", short_help="docker trust's commands and flags, with its output.")
-def command() -> None:
+@global_options
+def command(options: GlobalOptions) -> None:
     """Manage trust on images with docker trust's commands and flags."""
 
 
@@ -119,7 +120,8 @@ def revoke_command(options: GlobalOptions, *, image: str, yes: bool) -> int:
 
 
 @command.group("signer", short_help="Manage entities who can sign images.")
-def signer_group() -> None:
+@global_options
+def signer_group(options: GlobalOptions) -> None:
     """Manage entities who can sign images."""
 
 
@@ -179,7 +181,8 @@ def remove_command(
 
 
 @command.group("key", short_help="Manage keys for signing Docker images.")
-def key_group() -> None:
+@global_options
+def key_group(options: GlobalOptions) -> None:
     """Manage keys for signing Docker images."""
 
 

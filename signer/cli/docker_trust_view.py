@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from signer.cli.output import table
 from signer.constants import DELEGATION_PREFIX, RELEASES, ROOT, TARGETS
 from signer.names import ImageReference
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 REPO_ADMIN: Final = "Repo Admin"
 _SHOWN_ID: Final = 12
+_MIN_WIDTH: Final = 10
+_GAP: Final = 3
 
 
 def docker_json(found: "Sequence[tuple[str, Inspection]]") -> str:
@@ -106,4 +107,11 @@ def _natural(text: str) -> list[tuple[int, str]]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return re.sub(r"(?m) {2}(?=\S)", "   ", table(head, rows)) + "\n"
+    """Lay out columns as docker does: at least ten wide, three spaces apart."""
+    lines = [head, *rows]
+    widths = [max(_MIN_WIDTH, *(len(line[n]) + _GAP for line in lines)) for n in range(len(head))]
+    return "".join(
+        "".join(cell.ljust(width) for cell, width in zip(line[:-1], widths, strict=False))
+        + f"{line[-1]}\n"
+        for line in lines
+    )

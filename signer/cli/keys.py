@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.group("keys", short_help="List, make and import private keys; check bundles.")
-def command() -> None:
+@global_options
+def command(options: GlobalOptions) -> None:
     """List, make and import private keys; check client bundles."""
 
 

@@ -20,10 +20,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from tuf.api.metadata import Root
+
+from signer.constants import SNAPSHOT
 from signer.dialect.envelope import Envelope
+from signer.dialect.keys import NotaryKey
 from signer.errors import (
     ConflictError,
     ExpiredError,
+    KeyUnusableError,
     NetworkError,
     NotFoundError,
     SignerError,
@@ -39,6 +44,9 @@ from signer.trust.fetch import MetadataSource, size_limit
 
 Plan = Callable[[TrustedCollection], Sequence[Change]]
 """Says what is to change, given a collection; empty when nothing is."""
+
+_SERVER_LACKS_SNAPSHOT_KEY = "server does not hold current snapshot key"
+"""Part of a Notary server's answer to an upload without snapshot (NP 5.1)."""
 
 MAX_ATTEMPTS = 60
 MAX_SECONDS = 180.0
@@ -162,6 +170,10 @@ class Publisher:
             # The answer was lost, perhaps after the server had taken the files.
             if not self._is_done(plan):
                 raise lost from None
+        except SignerError as rejected:
+            if SNAPSHOT in wires or _SERVER_LACKS_SNAPSHOT_KEY not in rejected.message:
+                raise
+            raise _no_snapshot_key(editor.collection) from rejected
 
     def _is_done(self, plan: Plan) -> bool:
         try:
@@ -208,6 +220,19 @@ class Publisher:
             f"{self.gun}: role {name} was published, but the server shows another content.",
             hint="Another publisher with the same keys may have replaced it; publish again.",
         )
+
+
+def _no_snapshot_key(collection: TrustedCollection) -> KeyUnusableError:
+    root = collection.root.envelope.signed_as(Root)
+    keys = [root.keys[keyid] for keyid in root.roles[SNAPSHOT].keyids]
+    wanted = " or ".join(key.canonical_id for key in keys if isinstance(key, NotaryKey))
+    return KeyUnusableError(
+        f"{collection.gun}: the snapshot key is not at hand, and the server does not hold it. "
+        "Nothing was published.",
+        hint=f"Pass the key file {wanted}.key with a second --key; or have the admin turn the key "
+        f"over to the server: notary key rotate {collection.gun} snapshot --server-managed",
+        code="no-snapshot-key",
+    )
 
 
 def _pending(plan: Plan, collection: TrustedCollection) -> bool:

@@ -14,6 +14,9 @@ from signer.errors import UsageError
 from signer.names import DEFAULT_DOMAIN, Gun, ImageReference
 
 if TYPE_CHECKING:
+    import ssl
+    from concurrent.futures import Future
+
     from signer.keys.passphrase import Passphrases
     from signer.keys.store import KeyStore
     from signer.publish.publisher import Publisher
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from signer.transport.http import HttpPool
     from signer.transport.notary import NotaryServer
     from signer.transport.registry import Registry
+    from signer.transport.tls import TlsSettings
     from signer.trust.cache import MetadataCache
     from signer.trust.client import TrustClient
     from signer.trust.fetch import Downloads
@@ -122,6 +126,7 @@ class Session:
         self.prompt = prompt
         self.confirm = confirm
         self._pool: HttpPool | None = None
+        self._tls: _TlsAhead | None = None
         self._pins: Pins | None = None
         self._credentials: Credentials | None = None
         self._downloads: dict[Gun, Downloads] = {}
@@ -204,14 +209,22 @@ class Session:
         """Connections, kept alive."""
         if self._pool is None:
             from signer.transport.http import HttpPool
-            from signer.transport.tls import TlsSettings
 
             self._pool = HttpPool(
-                tls=TlsSettings(self.settings.ca_files, self.settings.docker_config),
+                tls=self._tls_contexts,
                 timeout_seconds=self.settings.timeout_seconds,
                 insecure_http_hosts=_plain_http_hosts(self.settings.server),
             )
         return self._pool
+
+    @property
+    def _tls_contexts(self) -> "_TlsAhead":
+        if self._tls is None:
+            from signer.transport.tls import TlsSettings
+
+            settings = TlsSettings(self.settings.ca_files, self.settings.docker_config)
+            self._tls = _TlsAhead(settings)
+        return self._tls
 
     def server_url(self, gun: Gun) -> str:
         """Return the base URL of the Notary server of a collection."""
@@ -238,9 +251,16 @@ class Session:
         Raises:
             UsageError: a malformed reference.
         """
+        from signer.transport.origin import Origin
+
+        guns = list(dict.fromkeys(ImageReference.parse(image).gun for image in images))
+        for origin in {Origin.of(self.server_url(gun)) for gun in guns}:
+            if origin.scheme == "https":
+                self._tls_contexts.start(origin.authority, self.requests)
+
         from signer.trust.fetch import start_first_round
 
-        for gun in dict.fromkeys(ImageReference.parse(image).gun for image in images):
+        for gun in guns:
             if gun not in self._downloads:
                 self._downloads[gun] = downloads = self._new_downloads(gun)
                 start_first_round(downloads, gun, states=self.states, cache=self._cache(gun))
@@ -278,6 +298,32 @@ class Session:
         return Publisher(
             gun, self.client(gun), server=self.server(gun), keyring=keyring, sleep=self.sleep
         )
+
+
+class _TlsAhead:
+    """TLS contexts that may be under way in threads.
+
+    OpenSSL reads the system's roots without Python's lock, so this costs no time while libraries
+    are imported.
+    """
+
+    def __init__(self, settings: "TlsSettings") -> None:
+        self._settings = settings
+        self._started: dict[str, Future[ssl.SSLContext]] = {}
+
+    def start(self, host: str, executor: Executor) -> None:
+        """Begin to build the context of a host (``HOST[:PORT]``)."""
+        if host not in self._started:
+            self._started[host] = executor.submit(self._settings.ssl_context, host)
+
+    def ssl_context(self, host: str) -> "ssl.SSLContext":
+        """Return a host's context."""
+        started = self._started.get(host)
+        return started.result() if started else self._settings.ssl_context(host)
+
+    def searched(self, host: str) -> "tuple[Path, ...]":
+        """Return where certificates for a host are looked for."""
+        return self._settings.searched(host)
 
 
 def _plain_http_hosts(server: str) -> frozenset[str]:

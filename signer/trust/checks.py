@@ -43,7 +43,8 @@ def check_signatures(
 ) -> dict[str, NotaryKey]:
     """Check the threshold of valid signatures by distinct keys, and return these keys.
 
-    One public key that is listed both bare and as a certificate counts once.
+    One public key counts once, in however many forms it is listed: bare, in certificates, in other
+    encodings of the same numbers.
 
     Raises:
         ThresholdError: too few.
@@ -53,7 +54,7 @@ def check_signatures(
     try:
         threshold = delegator.get_delegated_role(role).threshold
         signed = signed_keys(delegator, role, envelope)
-        distinct = {key.canonical_id for key in signed.values()}
+        distinct = {public_key_id(key) for key in signed.values()}
     except (ValueError, RepositoryError, UnverifiedSignatureError) as error:
         raise ThresholdError(f"{gun}: role {role} cannot be verified: {error}.") from error
     if threshold < 1 or len(distinct) < threshold:
@@ -64,6 +65,15 @@ def check_signatures(
             hint=f"Signed by {_short(envelope.signatures)}; listed are {_short(listed)}.",
         )
     return signed
+
+
+def public_key_id(key: NotaryKey) -> str:
+    """Return the id of the public key itself, the same for every form and encoding of it.
+
+    Raises:
+        ValueError: the key cannot be decoded.
+    """
+    return NotaryKey.from_public_key(key.crypto()).keyid
 
 
 def check_hashes(name: str, wire: bytes, meta: MetaFile, *, gun: Gun) -> None:
@@ -128,11 +138,11 @@ def check_root_certificates(root: Root, envelope: Envelope, *, gun: Gun, now: da
     """
     good: set[str] = set()
     problem: SignerError | None = None
-    for keyid, key in signed_keys(root, ROOT, envelope).items():
+    for key in signed_keys(root, ROOT, envelope).values():
         try:
             if (certificate := key.certificate()) is not None:
                 check_root_certificate(certificate, gun, now=now)
-            good.add(keyid)
+            good.add(public_key_id(key))
         except ValueError as error:
             problem = problem or MalformedError(f"{gun}: root: {error}.")
         except SignerError as error:

@@ -6,8 +6,7 @@ If the collection moved on in between, reading starts again once.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 from tuf.api.metadata import MetaFile, Root
@@ -19,7 +18,6 @@ from signer.dialect.errors import HashMismatchError, PinMismatchError
 from signer.errors import (
     NotFoundError,
     NotSignedError,
-    SignerError,
     TrustDataError,
     UsageError,
 )
@@ -30,7 +28,7 @@ from signer.trust.fetch import Downloads, start_first_round
 from signer.trust.pinning import Pins
 from signer.trust.role import root_key_ids
 from signer.trust.state import StateStore, TrustState
-from signer.trust.steps import Step
+from signer.trust.steps import Step, at_step
 
 
 class NoTrustDataError(NotSignedError):
@@ -152,16 +150,29 @@ class TrustClient:
         if state is None:
             self._pin_chain(collection, self._current(ROOT))
             return frozenset([self.pins.fingerprint]) if self.pins.explicit else frozenset()
-        satisfied = state.pins
-        if self.pins.explicit and self.pins.fingerprint not in state.pins:
-            # A root that was trusted otherwise before must satisfy a pin that is given now.
-            probe = TrustedCollection(self.gun, collection.now)
-            self._pin_chain(probe, state.root)
-            satisfied |= {self.pins.fingerprint}
-        collection.trust_root(state.root)
+        self._trust_remembered(collection, state)
         with at_step(Step.ROOT_CHAIN):
             self._walk_up(collection)
-        return satisfied
+        if not self.pins.explicit or self.pins.fingerprint in state.pins:
+            return state.pins
+        # A root that was trusted otherwise before must satisfy a pin that is given now. It may
+        # be a pin on the newest root, which was not known yet when the state was saved.
+        probe = TrustedCollection(self.gun, collection.now)
+        try:
+            self._pin_chain(probe, collection.root.wire)
+        except PinMismatchError as error:
+            raise PinMismatchError(
+                f"{error.message[:-1]}, which is trusted from earlier runs.",
+                hint=f"{error.hint} If the collection was made anew on purpose, remove what is "
+                f"remembered: {self.states.path(self.gun)}",
+            ) from error
+        return state.pins | {self.pins.fingerprint}
+
+    def _trust_remembered(self, collection: TrustedCollection, state: TrustState) -> None:
+        try:
+            collection.trust_root(state.root)
+        except TrustDataError as error:
+            raise self.states.unreadable(self.gun) from error
 
     def _walk_up(self, collection: TrustedCollection) -> None:
         """Step 3: version after version, as long as the server has a next one."""
@@ -224,6 +235,9 @@ class TrustClient:
                 raise mismatch from None
             collection.update_root(wire, allow_gap=True)
             collection.check_root_is_named()
+            # Its keys are in force now: what the former root's keys signed must hold under them.
+            collection.update_timestamp(collection.roles[RoleName(TIMESTAMP)].wire)
+            collection.update_snapshot(collection.roles[RoleName(SNAPSHOT)].wire)
 
     # Files
 
@@ -286,16 +300,6 @@ class TrustClient:
             self.cache.write(name, role.wire)
         state = TrustState(collection.root.wire, collection.versions, satisfied)
         self.states.save(self.gun, state)
-
-
-@contextmanager
-def at_step(step: Step) -> Iterator[None]:
-    """Note on an error at which step of verification it was found; an inner step stays."""
-    try:
-        yield
-    except SignerError as error:
-        error.step = error.step or step
-        raise
 
 
 def remember_root(states: StateStore, gun: Gun, root: bytes) -> None:

@@ -53,6 +53,7 @@ from signer.trust.checks import (
 )
 from signer.trust.pinning import Pins, accepted_by
 from signer.trust.role import DelegatedRoleInfo, Role, root_key_ids
+from signer.trust.steps import Step, at_step
 
 
 class TrustedCollection:
@@ -101,8 +102,8 @@ class TrustedCollection:
         Raises:
             TrustDataError: it is malformed or not signed to its own threshold.
         """
-        envelope = self._parse(ROOT, wire)
-        check_signatures(envelope.signed_as(Root), ROOT, envelope, gun=self.gun)
+        envelope = self._parse(ROOT, wire, Root)
+        self._check_own_threshold(envelope)
         self._set(RoleName(ROOT), envelope, wire)
 
     def pin_root(self, wire: bytes, pins: Pins) -> None:
@@ -112,8 +113,7 @@ class TrustedCollection:
             PinMismatchError: no pin accepts it.
             TrustDataError: it is malformed or not signed to its own threshold.
         """
-        envelope = self._parse(ROOT, wire)
-        check_signatures(envelope.signed_as(Root), ROOT, envelope, gun=self.gun)
+        envelope = self._parse(ROOT, wire, Root)
         pinned = accepted_by(pins, envelope, gun=self.gun, now=self.now)
         if not pinned and (pins.explicit or not pins.trust_on_first_use):
             raise PinMismatchError(
@@ -121,6 +121,7 @@ class TrustedCollection:
                 hint=f"Its key ids: {', '.join(root_key_ids(envelope.signed_as(Root)))}. "
                 "Ask whoever initialised the collection which is right.",
             )
+        self._check_own_threshold(envelope)
         self._set(RoleName(ROOT), envelope, wire)
 
     def update_root(self, wire: bytes, *, allow_gap: bool = False) -> None:
@@ -134,7 +135,7 @@ class TrustedCollection:
         Raises:
             TrustDataError: not signed by both, or another version.
         """
-        envelope = self._parse(ROOT, wire)
+        envelope = self._parse(ROOT, wire, Root)
         old, new = self.root.envelope.signed_as(Root), envelope.signed_as(Root)
         check_signatures(old, ROOT, envelope, gun=self.gun)
         check_signatures(new, ROOT, envelope, gun=self.gun)
@@ -202,7 +203,7 @@ class TrustedCollection:
         check_hashes(role, wire, self.meta(role), gun=self.gun)
         envelope = self._load(TARGETS, wire, Targets)
         self._set(role, envelope, wire)
-        self._note_delegations(self.roles[role])
+        self.delegations |= self._delegations_of(self.roles[role])
 
     def update_delegation(self, name: RoleName, wire: bytes) -> None:
         """Step 9. An invalid delegation is put into ``invalid`` and delegates nothing.
@@ -216,11 +217,13 @@ class TrustedCollection:
         info = self.delegations[name]
         parent = self.roles[parent_role(name)].targets
         try:
-            envelope = self._parse(name, wire)
+            envelope = self._parse(name, wire, Targets)
             self.rejected[name] = envelope.signed_as(Targets).version
             check_signatures(parent, name, envelope, gun=self.gun)
             self._check_version(name, envelope.signed)
-            self.stale[name] = Role(name, envelope, wire, info.paths)
+            role = Role(name, envelope, wire, info.paths)
+            named = self._delegations_of(role)
+            self.stale[name] = role
             check_expiry(name, envelope, gun=self.gun, now=self.now)
         except RollbackError:
             raise  # the snapshot names it, so this is no fault of the delegate's either
@@ -229,9 +232,11 @@ class TrustedCollection:
             return
         self.roles[name] = self.stale.pop(name)
         del self.rejected[name]
-        self._note_delegations(self.roles[name])
+        self.delegations |= named
 
-    def _note_delegations(self, parent: Role) -> None:
+    def _delegations_of(self, parent: Role) -> dict[RoleName, DelegatedRoleInfo]:
+        """Return what a role delegates; all or nothing, so that no half of a bad list counts."""
+        found: dict[RoleName, DelegatedRoleInfo] = {}
         delegations = parent.targets.delegations
         for name, role in ((delegations and delegations.roles) or {}).items():
             if not _is_child(name, parent.name):
@@ -239,14 +244,15 @@ class TrustedCollection:
                     f"{self.gun}: role {parent.name} delegates to {printable(name)!r}, which is "
                     "not directly below it."
                 )
-            if len(self.delegations) >= MAX_DELEGATIONS or name.count("/") > MAX_DELEGATION_DEPTH:
+            total = len(self.delegations) + len(found)
+            if total >= MAX_DELEGATIONS or name.count("/") > MAX_DELEGATION_DEPTH:
                 raise TrustDataError(
                     f"{self.gun}: more than {MAX_DELEGATIONS} delegations, or more than "
                     f"{MAX_DELEGATION_DEPTH} levels of them.",
                     code="too-many-delegations",
                 )
             keys = delegations.keys if delegations else {}
-            self.delegations[RoleName(name)] = DelegatedRoleInfo(
+            found[RoleName(name)] = DelegatedRoleInfo(
                 name=RoleName(name),
                 keys=tuple(
                     key for keyid in role.keyids if isinstance(key := keys.get(keyid), NotaryKey)
@@ -258,6 +264,7 @@ class TrustedCollection:
                     if any(path.startswith(prefix) for prefix in parent.paths)
                 ),
             )
+        return found
 
     # What is known
 
@@ -320,21 +327,23 @@ class TrustedCollection:
 
     # The arithmetic
 
-    def _parse(self, role: str, wire: bytes) -> Envelope:
+    def _parse(self, role: str, wire: bytes, cls: type[SignedT]) -> Envelope:
         try:
-            return Envelope.from_bytes(wire)
+            envelope = Envelope.from_bytes(wire)
+            envelope.signed_as(cls)
         except MalformedError as error:
             raise MalformedError(f"{self.gun}: role {role}: {error.message}") from error
+        return envelope
+
+    def _check_own_threshold(self, envelope: Envelope) -> None:
+        with at_step(Step.ROOT_THRESHOLD):
+            check_signatures(envelope.signed_as(Root), ROOT, envelope, gun=self.gun)
 
     def _load(self, role: str, wire: bytes, cls: type[SignedT]) -> Envelope:
         """Verify a base role's file but for its hashes: type, signatures, version, expiry."""
-        envelope = self._parse(role, wire)
-        try:
-            signed = envelope.signed_as(cls)
-        except MalformedError as error:
-            raise MalformedError(f"{self.gun}: role {role}: {error.message}") from error
+        envelope = self._parse(role, wire, cls)
         check_signatures(self.root.envelope.signed_as(Root), role, envelope, gun=self.gun)
-        self._check_version(RoleName(role), signed)
+        self._check_version(RoleName(role), envelope.signed)
         self._check_expiry(RoleName(role), envelope)
         return envelope
 

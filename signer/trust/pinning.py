@@ -92,9 +92,13 @@ class Pins:
 
     @property
     def fingerprint(self) -> str:
-        """A name for this set of pins, under which its acceptance can be remembered."""
-        parts = sorted(self.key_ids) + sorted(self.certificates)
-        parts += sorted(_fingerprint(ca) for bundle in self.authorities for ca in bundle)
+        """A name for this set of pins, under which its acceptance can be remembered.
+
+        Kinds are kept apart: a certificate that vouched as an authority is not pinned itself.
+        """
+        parts = [f"key {key_id}" for key_id in sorted(self.key_ids)]
+        parts += [f"certificate {print_}" for print_ in sorted(self.certificates)]
+        parts += sorted(f"ca {_fingerprint(ca)}" for bundle in self.authorities for ca in bundle)
         return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
 
     def accepting_keys(self, root: "Root", *, gun: str, now: datetime) -> list[NotaryKey]:
@@ -155,7 +159,8 @@ def common_name_fits(leaf: x509.Certificate, gun: str) -> bool:
     Source: NP section 6, item 7.
     """
     for name in common_names(leaf):
-        if name == gun or (name.endswith("*") and gun.startswith(name.rstrip("*"))):
+        prefix = name.rstrip("*")
+        if name == gun or (prefix and name != prefix and gun.startswith(prefix)):
             return True
     return False
 

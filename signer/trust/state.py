@@ -6,18 +6,22 @@ rises: processes that finish in any order leave the maximum.
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from signer.errors import SignerError
-from signer.files import make_private_directory, write_atomically
+from signer.files import UnwritableDirectoryError, make_private_directory, write_atomically
 from signer.names import Gun
 
 _FILE = "_state.json"  # no component of a repository's name begins with '_'
 _LOCK_SECONDS = 30
+_DAMAGE = (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+           ValueError)  # fmt: skip
+"""What a file that is not as it was written can raise while it is read."""
 
 
 class StateError(SignerError):
@@ -67,11 +71,15 @@ class StateStore:
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StateError(
-                f"The remembered trust state of {gun} cannot be read: {path}.",
-                hint="It guards against rollback. Restore it, or remove it and pin the root again.",
-            ) from error
+        except _DAMAGE as error:
+            raise self.unreadable(gun) from error
+
+    def unreadable(self, gun: Gun) -> StateError:
+        """Return the error for a state whose file, or whose content, is damaged."""
+        return StateError(
+            f"The remembered trust state of {gun} cannot be read: {self.path(gun)}.",
+            hint="It guards against rollback. Restore it, or remove it and pin the root again.",
+        )
 
     def save(self, gun: Gun, state: TrustState) -> None:
         """Remember ``state``, keeping the higher of each version; unchanged states are not written.
@@ -80,10 +88,11 @@ class StateStore:
             UnwritableDirectoryError: nothing was changed.
         """
         path = self.path(gun)
-        if _merge(self.load(gun), state) == self.load(gun):
+        known = self.load(gun)
+        if _merge(known, state) == known:
             return
         make_private_directory(path.parent)
-        with FileLock(path.parent / "_lock", timeout=_LOCK_SECONDS, mode=0o600):
+        with _locked(path.parent / "_lock"):
             merged = _merge(self.load(gun), state)
             content = {
                 "gun": gun,
@@ -92,6 +101,23 @@ class StateStore:
                 "versions": dict(sorted(merged.versions.items())),
             }
             write_atomically(path, json.dumps(content, indent=1).encode("ascii") + b"\n")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path, timeout=_LOCK_SECONDS, mode=0o600)
+    try:
+        lock.acquire()
+    except OSError as error:  # filelock's Timeout is one, too
+        reason = "another process holds it" if isinstance(error, Timeout) else error.strerror
+        raise UnwritableDirectoryError(
+            f"Cannot lock {path}: {reason or type(error).__name__}.",
+            hint="Check permissions and free space, or choose another directory with --trust-dir.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _merge(known: TrustState | None, new: TrustState) -> TrustState:

@@ -1,7 +1,11 @@
 """The steps of verification, numbered alike in code, documents, output and tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
+
+from signer.errors import SignerError
 
 
 class Step(IntEnum):
@@ -24,6 +28,16 @@ class Step(IntEnum):
     def code(self) -> str:
         """The stable name in outputs, for example ``root-pinned``."""
         return self.name.lower().replace("_", "-")
+
+
+@contextmanager
+def at_step(step: Step) -> Iterator[None]:
+    """Note on an error at which step of verification it was found; an inner step stays."""
+    try:
+        yield
+    except SignerError as error:
+        error.step = error.step or step
+        raise
 
 
 COLLECTION_STEPS: Final = tuple(step for step in Step if step <= Step.DELEGATIONS)
