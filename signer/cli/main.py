@@ -3,6 +3,7 @@
 Commands are loaded when they are called: ``signer --help`` loads nothing of the library.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -36,6 +37,10 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
 }
 """Command by section: the module that has ``command``, and the command's short help."""
+
+_SWITCH_SECONDS: Final = 0.0005
+_COLLECT_AFTER: Final = 50_000
+"""New objects until Python looks for cycles; importing a library makes many, and none is garbage."""
 
 _COMMANDS: Final = {name: entry for table in SECTIONS.values() for name, entry in table.items()}
 
@@ -81,7 +86,12 @@ def cli(options: GlobalOptions) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with the command's exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    # Threads that talk to servers get their turn at once while others import libraries.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(_COLLECT_AFTER)
+    code = run(given)
+    gc.freeze()  # the process ends here: nothing in it has to be searched for cycles
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

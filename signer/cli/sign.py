@@ -50,6 +50,7 @@ def command(
     for request in requests:
         check_allowed(request.reference, host=file.host, allow=file.allow)
     with options.session(pins) as session:
+        session.prefetch(str(request.reference) for request in requests)
         signers = load_keys(
             session,
             options,

@@ -19,7 +19,6 @@ from tenacity import (
     stop_after_delay,
     wait_random_exponential,
 )
-
 from tuf.api.metadata import Root
 
 from signer.constants import SNAPSHOT

@@ -130,6 +130,7 @@ def init_collection(
         _forget(session, made)
         raise
     _upload(session, gun, files, made=made)
+    session.states.forget(gun)  # of a former collection of this name, which is gone
     remember_root(session.states, gun, files[RoleName(ROOT)])
     collection = _read_back(session, gun)
     return _outcome(collection, "initialised", keys=paths)

@@ -81,6 +81,14 @@ class StateStore:
             hint="It guards against rollback. Restore it, or remove it and pin the root again.",
         )
 
+    def forget(self, gun: Gun) -> None:
+        """Forget a collection that is made anew; nothing guards its versions afterwards.
+
+        Raises:
+            UnwritableDirectoryError: it is still remembered.
+        """
+        remove_file(self.path(gun))
+
     def save(self, gun: Gun, state: TrustState) -> None:
         """Remember ``state``, keeping the higher of each version; unchanged states are not written.
 
