@@ -14,7 +14,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from signer.errors import SignerError
-from signer.files import UnwritableDirectoryError, make_private_directory, write_atomically
+from signer.files import (
+    UnwritableDirectoryError,
+    make_private_directory,
+    remove_file,
+    write_atomically,
+)
 from signer.names import Gun
 
 _FILE = "_state.json"  # no component of a repository's name begins with '_'
