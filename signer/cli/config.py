@@ -1,17 +1,15 @@
-"""The configuration file, ``signer.toml``: settings that no variable can widen."""
+"""Reading the configuration file, ``signer.toml``: its schema, and what is wrong with it."""
 
 import re
 import tomllib
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
+from signer.cli.configuration import Configuration
 from signer.errors import UsageError
 from signer.signing.session import PinSources
-
-DEFAULT_FILES = (Path("signer.toml"), Path("~/.config/signer/signer.toml"))
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,46 +57,6 @@ class _File(_Section):
     signing: _Signing = msgspec.field(default_factory=_Signing)
     trust: _Trust = msgspec.field(default_factory=_Trust)
     audit: _Audit = msgspec.field(default_factory=_Audit)
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """The file's content, its paths made absolute.
-
-    Attributes:
-        path: of the file, or None where there is none.
-        host: the registry's host, or empty.
-        server: the Notary server's URL; where a host is named, never empty.
-        ca_files: authorities for registry and Notary server.
-        signer: the signer's name, or empty.
-        key: source of the signing key, or empty.
-        allow: patterns of repositories that may be signed; None where nothing is said.
-        pins: how an unknown root may be trusted.
-    """
-
-    path: Path | None = None
-    host: str = ""
-    server: str = ""
-    ca_files: tuple[Path, ...] = ()
-    signer: str = ""
-    key: str = ""
-    allow: tuple[str, ...] | None = None
-    pins: PinSources = field(default_factory=PinSources)
-
-
-def find_configuration(given: Path | None) -> Configuration:
-    """Read the given file, or the first default one that is there.
-
-    Raises:
-        UsageError: the given file is missing, or a file is malformed; file and key are named.
-    """
-    if given is not None:
-        return read_configuration(given)
-    for candidate in DEFAULT_FILES:
-        path = candidate.expanduser()
-        if path.is_file():
-            return read_configuration(path)
-    return Configuration()
 
 
 def read_configuration(path: Path) -> Configuration:

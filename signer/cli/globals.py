@@ -14,7 +14,7 @@ import click
 from signer.constants import DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from signer.cli.config import Configuration
+    from signer.cli.configuration import Configuration
     from signer.signing.session import PinSources, Session
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -59,7 +59,7 @@ class GlobalOptions:
         Raises:
             UsageError: it cannot be read, or has unknown keys.
         """
-        from signer.cli.config import find_configuration
+        from signer.cli.configuration import find_configuration
 
         return find_configuration(self.config)
 

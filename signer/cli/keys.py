@@ -117,8 +117,12 @@ def make_key(
 
 @command.command("import", short_help="Put private keys into the trust directory.")
 @click.argument("source")
-@click.option("--role", default="", help="Role or signer's name.  [default: the file's own]")
-@click.option("--repository", default="", help="Collection of a targets or snapshot key.")
+@click.option(
+    "--role", default="", metavar="ROLE", help="Role or signer's name.  [default: the file's own]"
+)
+@click.option(
+    "--repository", default="", metavar="REPO", help="Collection of a targets or snapshot key."
+)
 @click.option("--allow-shared-key-file", is_flag=True, help="Accept a file that others may read.")
 @global_options
 def import_command(

@@ -40,7 +40,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
 
 _SWITCH_SECONDS: Final = 0.0005
 _COLLECT_AFTER: Final = 50_000
-"""New objects until Python looks for cycles; importing a library makes many, and none is garbage."""
+"""New objects until Python looks for cycles: libraries make many, and none is garbage."""
 
 _COMMANDS: Final = {name: entry for table in SECTIONS.values() for name, entry in table.items()}
 

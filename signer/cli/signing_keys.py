@@ -51,6 +51,7 @@ def load_keys(
         KeyUnusableError: a key cannot be used, or none fits.
         PassphraseError: a passphrase is missing or was rejected.
     """
+    from signer.errors import KeyUnusableError
     from signer.keys.example import refuse_example_key
     from signer.keys.sources import load_signers
     from signer.signing.stored import stored_signers
@@ -59,20 +60,25 @@ def load_keys(
     listed = list(dict.fromkeys(guns))
     if not named:
         return stored_signers(session, listed)
-    signers = [
-        signer
-        for source in named
-        for signer in load_signers(
-            source,
-            store=session.store,
-            passphrases=session.passphrases,
-            environment=session.settings.environment,
-            role=role,
-            allow_example_keys=True,
-            allow_shared_key_file=allow_shared_key_file,
-            prompt=session.prompt,
-        )
-    ]
+    try:
+        signers = [
+            signer
+            for source in named
+            for signer in load_signers(
+                source,
+                store=session.store,
+                passphrases=session.passphrases,
+                environment=session.settings.environment,
+                role=role,
+                allow_example_keys=True,
+                allow_shared_key_file=allow_shared_key_file,
+                prompt=session.prompt,
+            )
+        ]
+    except KeyUnusableError as error:
+        if error.code == "key-file-shared":
+            error.hint += ", or pass --allow-shared-key-file for a file that CI made."
+        raise
     for signer in signers:
         for gun in listed:
             refuse_example_key(signer.canonical_id, gun.partition("/")[0])

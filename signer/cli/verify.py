@@ -37,7 +37,7 @@ def command(
     pin, --trust-on-first-use, or an earlier run. Prints the digest to deploy.
     """
     with options.session(pins) as session:
-        session.prefetch(images)
+        session.prefetch(images, signers=signers)
         from signer.policy.evaluate import verify_images
         from signer.policy.requirement import Requirement
 

@@ -42,13 +42,30 @@ def canonical_json(content: Json) -> bytes:
         raise ValueError(f"no canonical JSON: {error}") from error
 
 
+def canonical_json_of_strict(content: Json) -> bytes:
+    """Encode what ``strict_json`` returned as canonical JSON: the same bytes, several times faster.
+
+    Such content has no floats, and names that are text, so the standard library's encoder differs
+    in one thing only: it escapes control characters as well. Where its output has an escape of
+    any kind, the exact encoder decides.
+
+    Raises:
+        ValueError: it has text that is no Unicode.
+    """
+    text = _compact(content)
+    return canonical_json(content) if "\\" in text else text.encode("utf-8")
+
+
 def go_json(content: Json) -> str:
     """Write ``content`` as Go's ``json.Marshal`` would write the already canonical value.
 
     Source: NP 1.1.
     """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.translate(_HTML)
+    return _compact(content).translate(_HTML)
+
+
+def _compact(content: Json) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def strict_json(wire: bytes) -> Json:

@@ -51,6 +51,8 @@ _DELEGATION: Final = re.compile(r"targets(?:/[-a-z0-9_]+)+")
 _MAX_ROLE: Final = 255
 _KEYVAL: Final = ("private", "public")
 
+_HASH_BYTES: Final = {"sha256": 32, "sha512": 64}
+
 
 class PrefixRole(DelegatedRole):
     """A delegated role whose ``paths`` are plain prefixes; ``""`` admits every target.
@@ -218,8 +220,7 @@ def _decode_timestamp(fields: dict[str, Any]) -> Timestamp:
 def _decode_meta(fields: dict[str, Any]) -> dict[str, MetaFile]:
     found = {}
     for name, entry in _kind(fields.pop("meta"), dict, "meta").items():
-        rest = dict(_kind(entry, dict, f"meta {_shown(name)}"))
-        length, hashes = _length_and_hashes(rest, f"meta {_shown(name)}")
+        length, hashes, rest = _decode_file(entry, "meta", name)
         if "sha256" not in hashes:
             raise ValueError(f"meta {_shown(name)} has no sha256")
         found[name] = MetaFile(1, length, hashes, rest)
@@ -227,24 +228,39 @@ def _decode_meta(fields: dict[str, Any]) -> dict[str, MetaFile]:
 
 
 def _decode_target(name: str, entry: object) -> TargetFile:
-    rest = dict(_kind(entry, dict, f"target {_shown(name)}"))
-    length, hashes = _length_and_hashes(rest, f"target {_shown(name)}")
+    length, hashes, rest = _decode_file(entry, "target", name)
     if rest.get("custom", 0) is None:
         del rest["custom"]  # Go decodes null to "absent" (NP 1.4)
     return TargetFile(length, hashes, name, rest)
 
 
-def _length_and_hashes(rest: dict[str, Any], where: str) -> tuple[int, dict[str, str]]:
-    length = _kind(rest.pop("length"), int, f"{where}: length")
-    hashes: dict[str, str] = {}
-    for algorithm, value in _kind(rest.pop("hashes"), dict, f"{where}: hashes").items():
-        raw = _unbase64(_kind(value, str, f"{where}: {_shown(algorithm)}"), where)
-        if len(raw) != {"sha256": 32, "sha512": 64}.get(algorithm, len(raw)):
-            raise ValueError(f"{where}: a {_shown(algorithm)} of {len(raw)} bytes")
-        hashes[algorithm] = raw.hex()
-    if not hashes:
-        raise ValueError(f"{where}: no hashes")
-    return length, hashes
+def _decode_file(entry: object, kind: str, name: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Return an entry's length, its hashes as hex, and what else it has."""
+    try:
+        rest = dict(_kind(entry, dict, "it"))
+        length = _kind(rest.pop("length"), int, "length")
+        hashes = {
+            algorithm: _decode_hash(algorithm, value)
+            for algorithm, value in _kind(rest.pop("hashes"), dict, "hashes").items()
+        }
+        if not hashes:
+            raise ValueError("no hashes")
+    except (ValueError, TypeError, KeyError) as error:
+        # The place is put together only here: there may be thousands of entries, nearly all good.
+        raise ValueError(f"{kind} {_shown(name)}: {_reason(error)}") from error
+    return length, hashes, rest
+
+
+def _decode_hash(algorithm: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(algorithm)} is no str")
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{_shown(algorithm)} is no base64") from error
+    if len(raw) != _HASH_BYTES.get(algorithm, len(raw)):
+        raise ValueError(f"a {_shown(algorithm)} of {len(raw)} bytes")
+    return raw.hex()
 
 
 def _decode_delegations(content: object) -> Delegations:
@@ -289,13 +305,6 @@ def _decode_keys(content: object, where: str) -> dict[str, NotaryKey]:
         keyid: NotaryKey.from_dict(keyid, _kind(key, dict, f"{where}: {keyid[:64]!r}"))
         for keyid, key in _kind(content, dict, where).items()
     }
-
-
-def _unbase64(text: str, where: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError(f"{where}: no base64") from error
 
 
 def _refuse_unknown(fields: dict[str, Any], where: str) -> None:

@@ -13,7 +13,13 @@ from typing import Any
 
 from securesystemslib.signer import Signature, Signer
 
-from signer.dialect.canonical import Json, canonical_json, go_json, strict_json
+from signer.dialect.canonical import (
+    Json,
+    canonical_json,
+    canonical_json_of_strict,
+    go_json,
+    strict_json,
+)
 from signer.dialect.codec import Signed, SignedT, decode, decode_as, encode
 from signer.dialect.errors import MalformedError
 from signer.names import printable
@@ -56,7 +62,7 @@ class Envelope:
             if not isinstance(listed, list):
                 raise ValueError("'signatures' is no list")
             envelope = cls(document["signed"], [_signature(item) for item in listed])
-            envelope.payload  # noqa: B018 - what cannot be canonicalised is malformed
+            envelope.payload = canonical_json_of_strict(envelope.content)
         except ValueError as error:
             raise MalformedError(f"The file is no metadata: {printable(str(error))}.") from error
         return envelope

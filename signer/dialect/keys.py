@@ -166,7 +166,10 @@ class NotaryKey(Key):
         """
         if not self.keytype.endswith(X509_SUFFIX):
             return ()
-        return tuple(x509.load_pem_x509_certificates(self.raw))
+        try:
+            return tuple(x509.load_pem_x509_certificates(self.raw))
+        except x509.InvalidVersion as error:  # which is no ValueError
+            raise ValueError(f"key {self.keyid}: {error}") from error
 
     def certificate(self) -> x509.Certificate | None:
         """Return the leaf certificate of an x509 key, or None for a bare key."""

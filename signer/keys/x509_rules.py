@@ -66,7 +66,7 @@ def is_ca(certificate: x509.Certificate) -> bool:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except x509.ExtensionNotFound:
         return False
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise TrustDataError(
             "A certificate has extensions that cannot be read.", code="certificate-malformed"
         ) from error

@@ -23,8 +23,6 @@ from signer.errors import NotSignedError, SignerError, TrustDataError, UsageErro
 from signer.names import Gun, ImageReference, RoleName, parse_signer
 from signer.policy.requirement import Requirement
 from signer.policy.verdict import ACCEPT, FAIL, PASS, REJECT, SKIP, Check, Verdict
-from signer.signing.roles import signer_names
-from signer.signing.session import Session
 from signer.trust.collection import TrustedCollection
 from signer.trust.role import Role, root_key_ids
 from signer.trust.steps import COLLECTION_STEPS, Step
@@ -32,6 +30,8 @@ from signer.trust.steps import COLLECTION_STEPS, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
+
+    from signer.signing.session import Session
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ RELEASED_ROLES = (RoleName(RELEASES), RoleName(TARGETS))
 
 
 def verify_images(
-    session: Session, images: Iterable[str], *, requirement: Requirement | None = None
+    session: "Session", images: Iterable[str], *, requirement: Requirement | None = None
 ) -> list[Verdict]:
     """Verify images, one update per collection, collections in parallel.
 
@@ -77,7 +77,7 @@ def _with_tag(reference: ImageReference) -> ImageReference:
     return reference if reference.tag or reference.digest else reference.with_tag("latest")
 
 
-def _read(session: Session, gun: Gun) -> TrustedCollection:
+def _read(session: "Session", gun: Gun) -> TrustedCollection:
     return session.client(gun).update()
 
 
@@ -275,6 +275,8 @@ def _require_signer(collection: TrustedCollection, tag: str, digest: str, *, nam
     role_name = parse_signer(name)
     gun = collection.gun
     if role_name not in collection.delegations:
+        from signer.signing.roles import signer_names
+
         known = ", ".join(signer_names(collection)) or "none"
         raise failed_at(
             Step.SIGNERS,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from signer.constants import DEFAULT_TIMEOUT_SECONDS
 from signer.errors import UsageError
-from signer.names import DEFAULT_DOMAIN, Gun, ImageReference
+from signer.names import DEFAULT_DOMAIN, Gun, ImageReference, parse_signer
 
 if TYPE_CHECKING:
     import ssl
@@ -245,15 +245,20 @@ class Session:
 
         return Registry(self.pool, reference.registry_host, credentials=self.credentials)
 
-    def prefetch(self, images: Iterable[str]) -> None:
+    def prefetch(self, images: Iterable[str], *, signers: Iterable[str] = ()) -> None:
         """Send the first requests for the images' collections, before what reads them is loaded.
 
+        Args:
+            images: references.
+            signers: names of signers whose roles will be needed.
+
         Raises:
-            UsageError: a malformed reference.
+            UsageError: a malformed reference, or no signer's name.
         """
         from signer.transport.origin import Origin
 
         guns = list(dict.fromkeys(ImageReference.parse(image).gun for image in images))
+        delegations = [parse_signer(name) for name in signers]
         for origin in {Origin.of(self.server_url(gun)) for gun in guns}:
             if origin.scheme == "https":
                 self._tls_contexts.start(origin.authority, self.requests)
@@ -263,7 +268,13 @@ class Session:
         for gun in guns:
             if gun not in self._downloads:
                 self._downloads[gun] = downloads = self._new_downloads(gun)
-                start_first_round(downloads, gun, states=self.states, cache=self._cache(gun))
+                start_first_round(
+                    downloads,
+                    gun,
+                    states=self.states,
+                    cache=self._cache(gun),
+                    delegations=delegations,
+                )
 
     def _new_downloads(self, gun: Gun) -> "Downloads":
         from signer.trust.fetch import Downloads

@@ -88,13 +88,18 @@ class _ErrorBody(msgspec.Struct):
     errors: list[_Entry]
 
 
+# Made once, while the module is imported: msgspec crashes where two threads use a type that it has
+# not analysed yet, and the first requests of a run are answered at once.
+_ERRORS: Final = msgspec.json.Decoder(_ErrorBody)
+
+
 def server_errors(response: Response) -> tuple[ServerError, ...]:
     """Read the errors that a registry or Notary server lists; empty where the body is another.
 
     Source: NP 5 (error JSON), OCI distribution specification ("Error Codes").
     """
     try:
-        body = msgspec.json.decode(response.content, type=_ErrorBody)
+        body = _ERRORS.decode(response.content)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
         return ()
     return tuple(

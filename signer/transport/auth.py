@@ -41,6 +41,9 @@ class _TokenAnswer(msgspec.Struct):
     expires_in: float | None = None
 
 
+_TOKENS: Final = msgspec.json.Decoder(_TokenAnswer)  # made here as in answers, for threads
+
+
 @dataclass
 class _Attempt:
     """What one request was sent with: the field's value, the scope asked for, and who we were.
@@ -254,7 +257,7 @@ def _read_token(
             code="token-server-error",
         )
     try:
-        decoded = msgspec.json.decode(answer.content, type=_TokenAnswer)
+        decoded = _TOKENS.decode(answer.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         decoded = _TokenAnswer()  # not chained: the cause may quote the content
     token = decoded.access_token or decoded.token or ""

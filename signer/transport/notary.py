@@ -199,7 +199,7 @@ class NotaryServer:
         redirected, limited = 300 <= answer.status < 400, answer.status == 429
         if not errors and answer.status < 500 and not redirected and not limited:
             return self._not_notary(answer, file)
-        return status_error(answer, what=what, hint=_WRONG_SERVER)
+        return status_error(answer, what=what, hint="" if errors else _WRONG_SERVER)
 
     def _publish_error(self, answer: Response) -> SignerError:
         errors = server_errors(answer)

@@ -73,6 +73,9 @@ class _Head(msgspec.Struct, rename="camel"):
     config: Any = msgspec.UNSET
 
 
+_HEADS: Final = msgspec.json.Decoder(_Head)  # made here as in answers, for threads
+
+
 class Registry:
     """One registry; safe to use from several threads at once.
 
@@ -184,7 +187,7 @@ def _media_type(answer: Response, image: str) -> str:
     if answer.media_type.startswith(_SCHEMA1):
         raise _schema1(image)
     try:
-        head = msgspec.json.decode(answer.content, type=_Head)
+        head = _HEADS.decode(answer.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _no_manifest(answer, image) from error
     if head.schema_version == 1:

@@ -2,7 +2,7 @@
 
 The rules are ``TrustedCollection``'s; this module feeds it. Requests go out in parallel; whatever
 was fetched ahead counts only if verified metadata names its hash, else the file is fetched by hash.
-If the collection moved on in between, reading starts again once.
+If the collection moved on in between, or keys were rotated, reading starts again once.
 """
 
 import hashlib
@@ -12,9 +12,8 @@ from datetime import datetime
 from tuf.api.metadata import MetaFile, Root
 
 from signer.constants import MAX_ROOT_ROTATIONS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
-from signer.dialect.codec import decode_as
 from signer.dialect.envelope import Envelope
-from signer.dialect.errors import HashMismatchError, PinMismatchError
+from signer.dialect.errors import HashMismatchError, PinMismatchError, RollbackError, ThresholdError
 from signer.errors import (
     NotFoundError,
     NotSignedError,
@@ -23,6 +22,7 @@ from signer.errors import (
 )
 from signer.names import Gun, RoleName
 from signer.trust.cache import MetadataCache
+from signer.trust.checks import signed_keys
 from signer.trust.collection import TrustedCollection
 from signer.trust.fetch import Downloads, start_first_round
 from signer.trust.pinning import Pins
@@ -103,9 +103,12 @@ class TrustClient:
         self._start_first_round()
         try:
             return self._read(allow_expired=allow_expired)
-        except (HashMismatchError, MissingFileError):
+        except (HashMismatchError, MissingFileError, RollbackError):
+            # A publisher was faster; one that shares this trust directory has raised the marks.
             if not self._moved_on():
                 raise
+        except ThresholdError:
+            self._start_again()  # a role's key may have been rotated between the requests
         return self._read(allow_expired=allow_expired)
 
     def _start_first_round(self) -> None:
@@ -114,9 +117,12 @@ class TrustClient:
     def _moved_on(self) -> bool:
         """Start afresh, and tell whether the timestamp differs from the one just used."""
         before = self.downloads.get(TIMESTAMP)
+        self._start_again()
+        return self._current(TIMESTAMP) != before
+
+    def _start_again(self) -> None:
         self.downloads.forget()
         self._start_first_round()
-        return self.downloads.get(TIMESTAMP) != before
 
     def _read(self, *, allow_expired: bool) -> TrustedCollection:
         state = self.states.load(self.gun)
@@ -213,10 +219,13 @@ class TrustClient:
 
     def _confirmed(self, wire: bytes) -> Pins:
         """Ask whether to trust the root that the server shows; the answer is for this root."""
-        root = decode_as(Root, Envelope.from_bytes(wire).content)
-        seen = ", ".join(root_key_ids(root))
+        envelope = Envelope.from_bytes(wire)
+        root = envelope.signed_as(Root)
+        signed = signed_keys(root, ROOT, envelope)  # a thief could list the genuine key, too
+        seen = ", ".join(root_key_ids(root, signed)) or "of nobody"
         if self.confirm is not None and self.confirm(self.gun, seen):
-            return Pins(key_ids=frozenset(root.roles[ROOT].keyids))
+            self.pins = Pins(key_ids=frozenset(signed))  # asked once, for this root and no other
+            return self.pins
         raise NoPinError(
             f"Nothing says which root to trust for {self.gun}.",
             hint=f"The server shows the root key id {seen}. If whoever initialised the collection "
@@ -286,6 +295,7 @@ class TrustClient:
             for name in level:
                 collection.update_delegation(name, self._file(name, collection.meta(name)))
             done.update(level)
+        collection.note_withdrawn()
 
     def _start(self, role: RoleName, meta: MetaFile) -> None:
         cached = self.cache.read(role)

@@ -234,6 +234,22 @@ class TrustedCollection:
         del self.rejected[name]
         self.delegations |= named
 
+    def note_withdrawn(self) -> None:
+        """Step 9: a delegation that was seen and is still delegated must still be published.
+
+        Else whoever holds the snapshot key could drop ``targets/releases``, and an older entry in
+        ``targets`` would count again. The role becomes invalid, the others stay.
+
+        Source: TUF specification 5.5.5.
+        """
+        for name in self.delegations:
+            if not self.published(name) and self.seen.get(name, 0):
+                self.invalid[name] = RollbackError(
+                    f"{self.gun}: the snapshot no longer names role {name}, of which version "
+                    f"{self.seen[name]} was seen before.",
+                    hint="If the role was removed and added again on purpose, sign in it anew.",
+                )
+
     def _delegations_of(self, parent: Role) -> dict[RoleName, DelegatedRoleInfo]:
         """Return what a role delegates; all or nothing, so that no half of a bad list counts."""
         found: dict[RoleName, DelegatedRoleInfo] = {}

@@ -3,6 +3,7 @@
 Started before the library that verifies them is even loaded; nothing here looks into a file.
 """
 
+from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from typing import Protocol
 
@@ -91,9 +92,17 @@ be those that the snapshot names."""
 
 
 def start_first_round(
-    downloads: Downloads, gun: Gun, *, states: StateStore, cache: MetadataCache
+    downloads: Downloads,
+    gun: Gun,
+    *,
+    states: StateStore,
+    cache: MetadataCache,
+    delegations: Iterable[RoleName] = (),
 ) -> None:
-    """Ask at once for all that an update of a collection surely or probably needs."""
+    """Ask at once for all that an update of a collection surely or probably needs.
+
+    ``delegations`` are expected to be there; a request for one that is not does no harm.
+    """
     state = states.load(gun)
     known = state.versions.get(ROOT, 0) if state else 0
     downloads.start(TIMESTAMP)
@@ -102,5 +111,5 @@ def start_first_round(
     else:
         downloads.start(ROOT)
     if cache.read(SNAPSHOT) is None:
-        for role in AHEAD:
+        for role in (*AHEAD, *delegations):
             downloads.start(role)

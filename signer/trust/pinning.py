@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.verification import (
     Criticality,
@@ -210,7 +211,7 @@ def _fingerprint(certificate: x509.Certificate) -> str:
 def _certificates(origin: str, pem: bytes) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UsageError(
             f"{origin} has no certificate in PEM form.", code="bad-certificate"
         ) from error
@@ -219,7 +220,7 @@ def _certificates(origin: str, pem: bytes) -> tuple[x509.Certificate, ...]:
 def _canonical_id(origin: str, pem: bytes) -> str:
     try:
         return NotaryKey.from_public_key(load_pem_public_key(pem)).keyid  # type: ignore[arg-type] # refused inside
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise UsageError(
             f"{origin} has no public key that Notary knows: {error}.", code="bad-certificate"
         ) from error

@@ -1,5 +1,6 @@
 """A verified role, and what its parent says about it."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,13 +70,15 @@ class DelegatedRoleInfo:
     paths: tuple[str, ...]
 
 
-def root_key_ids(root: Root) -> list[str]:
-    """Return the key ids of the root role as users pin them.
+def root_key_ids(root: Root, among: Container[str] | None = None) -> list[str]:
+    """Return the key ids of the root role as users pin them; all, or those in ``among``.
 
     Each entry is ``TUF-ID``, with ``(canonical ID)`` behind it where that differs.
     """
     shown = []
     for keyid in root.roles[ROOT].keyids:
+        if among is not None and keyid not in among:
+            continue
         key = root.keys[keyid]
         canonical = keyid
         if isinstance(key, NotaryKey):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from signer.errors import SignerError
+from signer.errors import SignerError, TrustDataError
 from signer.files import (
     UnwritableDirectoryError,
     make_private_directory,
@@ -33,6 +33,12 @@ class StateError(SignerError):
     """The remembered state of a collection cannot be read."""
 
     default_code = "trust-state-unreadable"
+
+
+class StateConflictError(TrustDataError):
+    """Two runs at the same time trusted different roots."""
+
+    default_code = "trust-state-conflict"
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class StateStore:
         path = self.path(gun)
         try:
             content = json.loads(path.read_bytes())
+            if content["gun"] != gun:
+                raise ValueError("the state of another collection")
             return TrustState(
                 root=base64.b64decode(content["root"], validate=True),
                 versions={str(role): int(top) for role, top in content["versions"].items()},
@@ -98,6 +106,7 @@ class StateStore:
         """Remember ``state``, keeping the higher of each version; unchanged states are not written.
 
         Raises:
+            StateConflictError: another root of the same version was trusted meanwhile.
             UnwritableDirectoryError: nothing was changed.
         """
         path = self.path(gun)
@@ -106,7 +115,14 @@ class StateStore:
             return
         make_private_directory(path.parent)
         with _locked(path.parent / "_lock"):
-            merged = _merge(self.load(gun), state)
+            known = self.load(gun)
+            if known is not None and _contradict(known, state):
+                raise StateConflictError(
+                    f"Another run has meanwhile trusted another root version "
+                    f"{state.versions['root']} of {gun}: {path}.",
+                    hint="At most one is right. Pin the root, and remove what is remembered.",
+                )
+            merged = _merge(known, state)
             content = {
                 "gun": gun,
                 "pins": sorted(merged.pins),
@@ -137,11 +153,15 @@ def _merge(known: TrustState | None, new: TrustState) -> TrustState:
     if known is None:
         return new
     newer = new.versions.get("root", 0) >= known.versions.get("root", 0)
-    return TrustState(
-        root=new.root if newer else known.root,
-        versions=_maxima([known.versions, new.versions]),
-        pins=known.pins | new.pins,
-    )
+    kept = new if newer else known
+    # What a pin said about a root that is not kept says nothing about the one that is.
+    pins = known.pins | new.pins if known.root == new.root else kept.pins
+    return TrustState(kept.root, _maxima([known.versions, new.versions]), pins)
+
+
+def _contradict(known: TrustState, new: TrustState) -> bool:
+    same_version = known.versions.get("root", 0) == new.versions.get("root", 0)
+    return same_version and known.root != new.root
 
 
 def _maxima(marks: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -5,6 +5,7 @@ classes, of the project's dialect), publishes, and then decides what the server 
 files, old ones, errors, or whatever a function returns at the moment of the request.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,16 @@ from datetime import datetime, timedelta
 from hashlib import sha256 as sha256_of
 
 from securesystemslib.signer import Signature
-from tuf.api.metadata import Delegations, MetaFile, Role, Root, Snapshot, TargetFile, Targets
-from tuf.api.metadata import Timestamp
+from tuf.api.metadata import (
+    Delegations,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
 from signer.constants import BASE_ROLES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from signer.dialect.canonical import Json
@@ -64,9 +73,7 @@ class SimulatedCollection:
     content: dict[str, Signed] = field(default_factory=dict)
     signers: dict[str, list[SimulatedKey]] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
-    forgeries: dict[str, Callable[[list[Signature]], list[Signature]]] = field(
-        default_factory=dict
-    )
+    forgeries: dict[str, Callable[[list[Signature]], list[Signature]]] = field(default_factory=dict)
     unpublished: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
     archive: dict[Request, bytes] = field(default_factory=dict)
@@ -136,9 +143,7 @@ class SimulatedCollection:
         keyids = [key.keyid for key in listed]
         parent.roles[role] = PrefixRole(role, keyids, threshold, False, list(paths), None)
         self.signers[role] = listed
-        self.content.setdefault(
-            role, Targets(1, None, in_days(1095), {}, Delegations({}, {}))
-        )
+        self.content.setdefault(role, Targets(1, None, in_days(1095), {}, Delegations({}, {})))
 
     def sign_tag(self, role: str, tag: str, digest: str, *, length: int = 528) -> None:
         """Put a tag into a role's content."""
@@ -204,7 +209,7 @@ class SimulatedCollection:
 
     def signed_file(self, role: str) -> bytes:
         """Sign a role's content as it is now."""
-        signed = encode(self.content[role])
+        signed = copy.deepcopy(encode(self.content[role]))
         if role in self.changes:
             self.changes[role](signed)
         return sign_content(signed, self.signers[role], forge=self.forgeries.get(role))

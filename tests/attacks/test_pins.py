@@ -47,6 +47,8 @@ def test_every_kind_of_pin_refuses_another_collections_root(
     server.signers[ROOT] = [certified("mallory")]
     server.set_root_keys(certified("mallory"))
     server.publish(ROOT)
+    reader.refuses("threshold-not-met", ExitCode.TRUST_DATA, step=3)  # after the genuine root
+    del server.archive[ROOT, "", 1]
     reader.refuses("pin-mismatch", ExitCode.TRUST_DATA, step=1)
 
 
@@ -83,6 +85,21 @@ def test_without_any_pin_nothing_is_trusted_and_the_hint_names_the_key(
     assert server.signers[ROOT][0].keyid in error.hint
     assert "--root-key-id" in error.hint
     assert reader.states.load(reader.gun) is None
+
+
+def test_a_genuine_key_that_is_listed_but_did_not_sign_is_not_shown_for_confirmation(
+    server: SimulatedCollection, reader: Reader
+) -> None:
+    """Else a careful user would recognise it, and trust the thief's root."""
+    [genuine] = server.signers[ROOT]
+    mallory = certified("mallory")
+    server.set_root_keys(genuine, mallory)
+    server.signers[ROOT] = [mallory]
+    server.publish(ROOT)
+    reader.pins = Pins()
+    error = reader.refuses("no-pin", ExitCode.USAGE, step=1)
+    assert mallory.keyid in error.hint
+    assert genuine.keyid not in error.hint
 
 
 def test_an_explicit_pin_is_not_softened_by_trust_on_first_use(reader: Reader) -> None:

@@ -1,13 +1,23 @@
 """The certificates around root keys (check matrix, row 4); the key itself is pinned."""
 
+import base64
+import random
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from securesystemslib.signer import Signature
 
 from signer.constants import ROOT
-from signer.errors import ExitCode
+from signer.dialect.canonical import canonical_json
+from signer.dialect.codec import encode
+from signer.dialect.keys import NotaryKey, key_id
+from signer.errors import ExitCode, SignerError
+from signer.trust.pinning import Pins
 from tests.attacks.keys import (
     GUN,
     NOW,
@@ -16,6 +26,8 @@ from tests.attacks.keys import (
     certificate,
     certified,
     claim_sha1,
+    small_rsa_key,
+    with_bytes,
     with_pem,
 )
 from tests.attacks.reading import Reader
@@ -90,17 +102,6 @@ def test_a_bad_root_certificate_is_refused_although_its_key_is_pinned(
 
 
 def test_a_root_key_of_1024_bits_signs_nothing(tmp_path: Path) -> None:
-    import base64
-
-    from cryptography.hazmat.primitives.asymmetric import padding
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from securesystemslib.signer import Signature
-
-    from signer.dialect.keys import NotaryKey, key_id
-    from signer.trust.pinning import Pins
-    from tests.attacks.keys import small_rsa_key
-
     pem = certificate(small_rsa_key()).public_bytes(Encoding.PEM)
     public = base64.b64encode(pem).decode("ascii")
     keyid = key_id("rsa-x509", public)
@@ -110,9 +111,6 @@ def test_a_root_key_of_1024_bits_signs_nothing(tmp_path: Path) -> None:
     server.root.roles[ROOT].keyids = [keyid]
 
     def signed_by_it(_: list[Signature]) -> list[Signature]:
-        from signer.dialect.canonical import canonical_json
-        from signer.dialect.codec import encode
-
         pss = padding.PSS(padding.MGF1(SHA256()), 32)
         raw = small_rsa_key().sign(canonical_json(encode(server.root)), pss, SHA256())
         return [Signature(keyid, raw.hex(), {"method": "rsapss"})]
@@ -145,3 +143,57 @@ def test_two_good_certificates_of_one_key_count_once(tmp_path: Path) -> None:
 
 def test_bare_root_keys_have_no_certificate_to_fail(tmp_path: Path) -> None:
     assert reader_of(tmp_path, bare("bare")).accepts() == DIGEST
+
+
+PLACEHOLDERS = [
+    x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.3.6.1.4.1.99999.{number}"), b"\x05\x00")
+    for number in (1, 2)
+]
+
+
+def test_a_certificate_with_an_extension_twice_is_refused(tmp_path: Path) -> None:
+    """Libraries read it with exceptions of their own, which must not become tracebacks."""
+    first, second = (bytes.fromhex("2b06010401868d1f") + bytes([n]) for n in (1, 2))
+    der = certificate("root", extensions=PLACEHOLDERS).public_bytes(Encoding.DER)
+    assert der.count(second) == 1
+    reader = reader_of(tmp_path, with_bytes("root", der.replace(second, first)))
+    reader.refuses("certificate-malformed", ExitCode.TRUST_DATA, step=4)
+
+
+def test_a_certificate_of_an_unknown_version_signs_nothing(tmp_path: Path) -> None:
+    der = certificate("root").public_bytes(Encoding.DER)
+    version_3, version_44 = bytes.fromhex("a003020102"), bytes.fromhex("a00302012b")
+    assert der.count(version_3) == 1
+    reader = reader_of(tmp_path, with_bytes("root", der.replace(version_3, version_44)))
+    reader.refuses("pin-mismatch", ExitCode.TRUST_DATA, step=1)
+    reader.pins = Pins()
+    reader.refuses("no-pin", ExitCode.USAGE, step=1)
+    reader.pins = Pins(trust_on_first_use=True)
+    reader.refuses("threshold-not-met", ExitCode.TRUST_DATA, step=2)
+
+
+@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of cryptography, for the user
+def test_a_damaged_certificate_never_ends_in_anything_but_a_clear_refusal(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - repeatable damage, no secret
+    ca = certificate("ca", "Example CA", ca=True)
+    leaf = certificate("root", issuer=("ca", ca), extensions=PLACEHOLDERS)
+    damaged = bytearray(leaf.public_bytes(Encoding.DER))
+    for _ in range(chance.choice([1, 1, 2, 5])):
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+    pem = ca.public_bytes(Encoding.PEM)
+    for number, pins in enumerate(
+        [Pins.load((), authorities=[("ca.pem", pem)]), Pins(), Pins(trust_on_first_use=True)]
+    ):
+        reader = reader_of(tmp_path / str(number), with_bytes("root", bytes(damaged), ca))
+        reader.pins = pins
+        try:
+            reader.read()
+        except SignerError as error:
+            assert error.exit_code in (ExitCode.TRUST_DATA, ExitCode.EXPIRED, ExitCode.USAGE)
+            assert 1 <= error.step <= 4
+        else:
+            # What the authority signed is unharmed; on first use nobody vouches for the rest.
+            assert number == 2 or bytes(damaged) == leaf.public_bytes(Encoding.DER)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.bench.measure import ProgramError
 from tests.bench.programs import versions
 from tests.bench.race import Result, race
-from tests.bench.report import NOTES, content, section
+from tests.bench.report import NOTES, aims, content, section
 from tests.bench.scenarios import NAMES, QUICK, Size, scenarios
 from tests.bench.stage import open_stage
 from tests.components.service import MissingComponentError, StartError
@@ -50,8 +50,9 @@ def _run(size: Size, names: Sequence[str], file: Path | None) -> list[Result]:
         for number, scenario in enumerate(scenarios(on, size, names)):
             directory = Path(name) / f"scenario-{number}"
             done = race(scenario, repeats=size.repeats, directory=directory, meters=on.meters)
-            print(section(done), flush=True)
+            print(section(done, load=os.getloadavg()[0]), flush=True)
             results += done
+    print(aims(results))
     print(NOTES)
     if file is not None:
         file.write_text(json.dumps(content(results, facts), indent=1) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from tests.components.service import Service
 _LONGEST_SECONDS: Final = 300.0
 _SETTLE_SECONDS: Final = 0.02
 _ANSWERED: Final = b"response completed"
+_PUBLISHED: Final = b'"http.request.method":"POST"'
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Run:
         cpu_seconds: user and system time of the processes.
         requests: answered by Notary server and registry, by their own logs.
         connections: made to both, counted by the proxies.
+        publishes: uploads of metadata among the requests.
     """
 
     seconds: float
     cpu_seconds: float
     requests: int
     connections: int
+    publishes: int
 
 
 class ProgramError(Exception):
@@ -66,16 +69,18 @@ class Meters:
         """Return how long the logs are now."""
         return [service.log_file.stat().st_size for service in self.services]
 
-    def requests_since(self, sizes: Sequence[int]) -> int:
-        """Count answers logged after ``sizes``, once the logs have come to rest."""
+    def answers_since(self, sizes: Sequence[int]) -> list[bytes]:
+        """Return the log lines of answers after ``sizes``, once the logs have come to rest."""
         before, now = None, self.log_sizes()
         while before != now:
             time.sleep(_SETTLE_SECONDS)
             before, now = now, self.log_sizes()
-        return sum(
-            _tail(service.log_file, size).count(_ANSWERED)
+        return [
+            line
             for service, size in zip(self.services, sizes, strict=True)
-        )
+            for line in _tail(service.log_file, size).splitlines()
+            if _ANSWERED in line
+        ]
 
 
 def measure(commands: Sequence[Command], *, directory: Path, meters: Meters) -> Run:
@@ -90,11 +95,13 @@ def measure(commands: Sequence[Command], *, directory: Path, meters: Meters) -> 
     for command in commands:
         cpu_seconds += _run(command, directory)
     seconds = time.perf_counter() - begun
+    answers = meters.answers_since(sizes)
     return Run(
         seconds=seconds,
         cpu_seconds=cpu_seconds,
-        requests=meters.requests_since(sizes),
+        requests=len(answers),
         connections=meters.connections() - connections,
+        publishes=sum(_PUBLISHED in line for line in answers),
     )
 
 

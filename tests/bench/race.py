@@ -37,6 +37,11 @@ class Result:
         """Connections of the median run."""
         return median(run.connections for run in self.runs) * self.contender.times
 
+    @property
+    def publishes(self) -> float:
+        """Uploads of metadata of the median run."""
+        return median(run.publishes for run in self.runs) * self.contender.times
+
 
 def race(scenario: Scenario, *, repeats: int, directory: Path, meters: Meters) -> list[Result]:
     """Return one result per contender, in the scenario's order; ``directory`` must be new."""

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from tests.components.certificates import Authority
 from tests.components.notary_server import NotaryServer
@@ -56,7 +57,7 @@ class Done:
 
 
 class Running:
-    """A run that goes on; `wait` ends it."""
+    """A run that goes on until `wait`; as a context manager it is killed after its block."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", command: tuple[str, ...]) -> None:
         self._process = process
@@ -76,6 +77,7 @@ class Running:
             SignerProgramError: it ended with another status than ``expect`` (None accepts any),
                 with a traceback, or not in time.
         """
+        __tracebackhide__ = True
         try:
             out, err = self._process.communicate(input_bytes, timeout=seconds)
         except subprocess.TimeoutExpired as error:
@@ -96,6 +98,19 @@ class Running:
         if expect is not None and done.status != expect:
             raise SignerProgramError(f"expected status {expect}\n{done}")
         return done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class SignerCli:
@@ -160,7 +175,10 @@ class SignerCli:
     def start(self, *args: Arg, env: Mapping[str, str] | None = None) -> Running:
         """Start ``signer ARGS``; the caller waits for its end."""
         command = (str(PROGRAM), *self._options, *map(str, args))
-        environment = clean_environment(self.home) | {"DOCKER_CONFIG": str(self.config)}
+        environment = clean_environment(self.home) | {
+            "DOCKER_CONFIG": str(self.config),
+            "PYTHONFAULTHANDLER": "1",  # a crash of a C library says where, on standard error
+        }
         process = subprocess.Popen(
             command,
             env=environment | self._env | dict(env or {}),

@@ -7,8 +7,10 @@ from typing import Final
 
 import pytest
 
+from tests.components.fixtures import installed
 from tests.components.notary_server import NotaryServer
 from tests.components.registry import Registry
+from tests.components.service import find_program
 from tests.docs.console import Console, environment
 from tests.docs.dtr import Dtr
 
@@ -37,14 +39,15 @@ def dtr(tmp_path: Path, notary_server: NotaryServer, registry: Registry) -> Iter
 
 @pytest.fixture
 def console(tmp_path: Path, dtr: Dtr) -> Iterator[Console]:
-    """A shell in an empty home."""
+    """A shell in an empty home; the documents' readers have ``openssl``."""
+    installed(lambda: find_program("openssl", "openssl"))
     home = tmp_path / "home"
     home.mkdir()
     replaced = {
         EXAMPLE_HOST: dtr.host,
         EXAMPLE_HOME: str(home),
         EXAMPLE_FINGERPRINT: dtr.fingerprint,
-        "keys-example/": f"{ROOT}/keys-example/",
+        "keys-example": f"{ROOT}/keys-example",
     }
     variables = environment(home, Path(sys.executable).parent) | {
         "CA_FILE": str(dtr.authority.ca_file),

@@ -8,8 +8,8 @@ A document is one session. Run are its fenced blocks of the language ``console``
 - shown output must be what was printed, in which ``...`` stands for anything, any white space for
   any other, and any date for any date. Hexadecimal ids may differ, but alike everywhere: what a
   document shows as one id must be one id, and it is put for the shown one into later commands;
-- ``<!-- run: COMMAND -->`` is a command that readers do not see, because it stands for what happened
-  elsewhere, such as the push of an image.
+- ``<!-- run: COMMAND -->`` is a command that readers do not see, because it stands for what
+  happened elsewhere, such as the push of an image.
 """
 
 import os
@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-_SECONDS: Final = 120.0
+_SECONDS: Final = 300.0
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{7,64}(?![0-9A-Za-z])")
 _FINGERPRINT: Final = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
 _DATE: Final = r"\d{4}-\d{2}-\d{2}(?:T[0-9:.]+(?:Z|\+00:00))?"
@@ -81,7 +81,7 @@ def _step(command: list[str], output: list[str], line: int) -> Step:
     return Step("\n".join(command), int(found[1]) if found else 0, "\n".join(output), line)
 
 
-class Mismatch(AssertionError):
+class MismatchError(AssertionError):
     """A command ended or printed otherwise than the document shows."""
 
 
@@ -129,31 +129,31 @@ class Console:
         """Run lines that no document shows, as they are."""
         status, printed = self._execute(text)
         if status:
-            raise Mismatch(printed)
+            raise MismatchError(printed)
 
     def play(self, document: str) -> int:
         """Run every command of a document and return how many there were.
 
         Raises:
-            Mismatch: with the line, the command and what was printed.
+            MismatchError: with the line, the command and what was printed.
         """
-        number = 0
-        for number, step in enumerate(steps(document), 1):
+        found = list(steps(document))
+        for step in found:
             self.perform(step)
-        return number
+        return len(found)
 
     def perform(self, step: Step) -> None:
         """Run one command and compare.
 
         Raises:
-            Mismatch: with the line, the command and what was printed.
+            MismatchError: with the line, the command and what was printed.
         """
         status, printed = self._execute(self._real(step.command))
         where = f"line {step.line}: $ {step.command}\n{printed}"
         if status != step.expected:
-            raise Mismatch(f"ended with {status} instead of {step.expected}: {where}")
+            raise MismatchError(f"ended with {status} instead of {step.expected}: {where}")
         if step.output.strip() and not self._matches(step.output, printed):
-            raise Mismatch(f"printed something else: {where}\n--- shown is\n{step.output}")
+            raise MismatchError(f"printed something else: {where}\n--- shown is\n{step.output}")
 
     def _execute(self, command: str) -> tuple[int, str]:
         stdin, stdout = self._shell.stdin, self._shell.stdout
@@ -163,7 +163,7 @@ class Console:
         stdin.flush()
         answer = stdout.readline()
         if not answer:
-            raise Mismatch(f"the shell ended, or {_SECONDS:.0f} s were over: $ {command}")
+            raise MismatchError(f"the shell ended, or {_SECONDS:.0f} s were over: $ {command}")
         return int(answer), self._output.read_text(encoding="utf-8")
 
     def _real(self, text: str) -> str:

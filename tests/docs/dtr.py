@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -80,7 +79,17 @@ def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._forward()
 
-        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+        def do_HEAD(self) -> None:
+            self._forward()
+
+        def do_POST(self) -> None:
+            self._forward()
+
+        def do_PUT(self) -> None:
+            self._forward()
+
+        def do_PATCH(self) -> None:
+            self._forward()
 
         def _forward(self) -> None:
             if self.path == "/ca":
@@ -88,7 +97,7 @@ def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:
                 return
             behind = dtr.notary if "/_trust/" in self.path else dtr.registry
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            sent = {name: value for name, value in self.headers.items()}
+            sent = dict(self.headers.items())
             with behind.client() as client:
                 answer = client.request(
                     self.command, self.path, headers=_kept(sent), content=body, timeout=_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.console import Console, Mismatch, environment, steps
+from tests.docs.console import Console, MismatchError, environment, steps
 
 _ONE = "a" * 64
 _OTHER = "b" * 64
@@ -61,7 +61,7 @@ def test_what_is_shown_rightly_passes(shell: Console, lines: list[str]) -> None:
     ],
 )
 def test_what_is_shown_wrongly_is_found(shell: Console, lines: list[str]) -> None:
-    with pytest.raises(Mismatch, match="line 4"):
+    with pytest.raises(MismatchError, match="line 4"):
         shell.play(_document(*lines))
 
 
@@ -69,7 +69,7 @@ def test_an_id_may_differ_but_alike_everywhere(shell: Console) -> None:
     shown = "1234567890ab"
     shell.play(_document(f"$ echo {_ONE}", "c" * 64, f"$ echo {'c' * 64}", "c" * 12 + "c" * 52))
     shell.play(_document(f"$ printf {_OTHER[:12]}", shown))
-    with pytest.raises(Mismatch, match="something else"):
+    with pytest.raises(MismatchError, match="something else"):
         shell.play(_document(f"$ printf {_ONE[:12]}", shown))
 
 

@@ -1,7 +1,5 @@
 """Every command that the documents show is run, and prints what is shown."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.docs.conftest import ROOT

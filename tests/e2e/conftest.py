@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from signer.names import Gun
+from signer.signing.initialise import init_collection
 from tests.components.notary_server import NotaryServer
 from tests.components.registry import Registry
 from tests.e2e.material import write_bundle
@@ -31,6 +32,12 @@ def collection(
     notary_server: NotaryServer,
     fresh_gun: Gun,
 ) -> Collection:
-    """A collection that ``signer`` initialised, with the bundle's owner as signer gitlab."""
-    made = signer.json("init", fresh_gun, "--signer", f"gitlab={bundle / 'cert.pem'}")
-    return Collection(fresh_gun, registry, notary_server, signer, bundle, made["root_key_ids"][0])
+    """A collection that ``signer`` initialised, with the bundle's owner as signer gitlab.
+
+    Made in this process, which is faster; the stories of ``init`` run the program.
+    """
+    with signer.session() as session:
+        certificate = (bundle / "cert.pem").read_bytes()
+        made = init_collection(session, fresh_gun, signers={"gitlab": [certificate]})
+    root_key_id = made.root_certificate_ids[0]
+    return Collection(fresh_gun, registry, notary_server, signer, bundle, root_key_id)

@@ -193,7 +193,8 @@ def test_after_several_root_rotations_the_chain_is_walked_from_the_oldest_and_th
     refused = scene.signer("wrong").json(
         "verify", scene.image("1.0"), "--root-key-id", "0" * 64, expect=4
     )
-    assert refused["images"][0]["checks"][-1]["code"] == "root-pinned"
+    failed = [c["code"] for c in refused["images"][0]["checks"] if c["status"] == "fail"]
+    assert failed == ["root-pinned"]
     scene.push("2.0")
     scene.signer("admin", trust_directory=notary.trust_directory)(
         "sign", scene.image("2.0"), "--root-key-id", ids[0]
@@ -259,7 +260,7 @@ def test_a_signer_whom_notary_added_by_certificate_signs(
     ci = scene.signer("ci")
     (result,) = ci.json("sign", scene.image("1.0"), "--key", gitlab.key, TOFU)["results"]
     assert (result["status"], result["digest"]) == ("signed", digest)
-    assert result["roles"] == [RELEASES, "targets/gitlab"]
+    assert sorted(result["roles"]) == ["targets/gitlab", RELEASES]
     assert result["key_ids"] == [gitlab.key_id]
     stranger = scene.notary("stranger")
     for role in result["roles"]:
@@ -353,8 +354,8 @@ def test_nested_delegations_are_read_and_their_parent_is_signed(
     # Only direct children of targets sign tags, as docker trust has it.
     scene.push("nightly-2")
     done = signer.json("sign", scene.image("nightly-2"), "--key", gitlab.key)["results"][0]
-    assert done["roles"] == [RELEASES, "targets/gitlab"]
-    assert signer("sign", scene.image("nightly-2"), "--key", nightly.key, expect=8)
+    assert sorted(done["roles"]) == ["targets/gitlab", RELEASES]
+    signer("sign", scene.image("nightly-2"), "--key", nightly.key, expect=8)
     rows = notary_list(scene.notary("stranger")("list", scene.gun, "-r", nested))
     assert [row[0] for row in rows] == ["nightly-1"]
     scene.check_files()
@@ -371,7 +372,6 @@ def test_a_delegation_with_paths_signs_only_tags_below_them(
     signer = scene.signer()
     done = signer.json("sign", scene.image("prod-1"), "--key", gitlab.key, TOFU)["results"][0]
     assert done["roles"] == ["targets/gitlab"]
-    assert "releases" not in " ".join(done["roles"])
     refused = signer.json("sign", scene.image("dev-1"), "--key", gitlab.key, expect=8)
     assert refused["code"] == "no-role-for-key"
     rows = notary_list(scene.notary("stranger")("list", scene.gun))
@@ -448,12 +448,12 @@ def test_without_the_snapshot_key_signing_says_so_and_changes_nothing(
     before = scene.files()
     signer = scene.signer(trust_directory=own_snapshot.trust_directory)
     refused = signer.json("sign", scene.image("2.0"), TOFU, expect=8)
-    assert "snapshot" in refused["message"]
+    assert refused["code"] == "no-snapshot-key"
     assert snapshot_id in refused["hint"]
     assert scene.files() == before
 
 
-def test_a_signer_without_the_snapshot_key_signs_once_it_is_rotated_to_the_server(
+def test_a_signer_signs_with_the_snapshot_key_as_a_second_key_or_after_its_rotation_to_the_server(
     scene: Scene, own_snapshot: NotaryCli
 ) -> None:
     gitlab = scene.identity("gitlab", "rsa2048")
@@ -463,6 +463,11 @@ def test_a_signer_without_the_snapshot_key_signs_once_it_is_rotated_to_the_serve
     before = scene.files()
     ci("sign", scene.image("2.0"), "--key", gitlab.key, TOFU, expect=8)
     assert scene.files() == before
+    (snapshot_id,) = scene.signed("root")["roles"]["snapshot"]["keyids"]
+    snapshot_key = own_snapshot.trust_directory / "private" / f"{snapshot_id}.key"
+    ci("sign", scene.image("2.0"), "--key", gitlab.key, "--key", snapshot_key)
+    verified(ci, scene.image("2.0"), "--signer", "gitlab")
+    scene.push("2.0")
     own_snapshot("key", "rotate", scene.gun, "snapshot", "-r")
     ci("sign", scene.image("2.0"), "--key", gitlab.key)
     verified(ci, scene.image("2.0"), "--signer", "gitlab")

@@ -1,0 +1,1 @@
+"""Docker Trusted Registry: events, its API, the gate before signing, and reconciliation."""
