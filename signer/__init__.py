@@ -8,25 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from signer.dialect.envelope import Envelope as Envelope
     from signer.errors import SignerError as SignerError
-    from signer.keys.store import KeyStore as KeyStore
     from signer.names import ImageReference as ImageReference
     from signer.policy.evaluate import verify_images as verify_images
+    from signer.policy.requirement import Requirement as Requirement
     from signer.signing.initialise import init_collection as init_collection
     from signer.signing.inspect import inspect_collection as inspect_collection
+    from signer.signing.session import PinSources as PinSources
     from signer.signing.session import Session as Session
+    from signer.signing.session import Settings as Settings
     from signer.signing.sign import sign_images as sign_images
-    from signer.trust.pinning import Pins as Pins
 
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "Envelope": "signer.dialect.envelope",
     "ImageReference": "signer.names",
-    "KeyStore": "signer.keys.store",
-    "Pins": "signer.trust.pinning",
+    "PinSources": "signer.signing.session",
+    "Requirement": "signer.policy.requirement",
     "Session": "signer.signing.session",
+    "Settings": "signer.signing.session",
     "SignerError": "signer.errors",
     "init_collection": "signer.signing.initialise",
     "inspect_collection": "signer.signing.inspect",

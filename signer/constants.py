@@ -26,8 +26,8 @@ ROOT_CERTIFICATE_DAYS: Final = 3650
 NEAR_EXPIRY_DAYS: Final = 183
 """Go warns, and re-signs the root at a publish, within six months of expiry (NP 1.8)."""
 
-# Sizes in bytes (NP 1.8).
-MAX_ROOT_SIZE: Final = 100 * 2**20
+# Sizes in bytes (NP 1.8). Of roots, which may be many, less is read than Go's 100 MiB.
+MAX_ROOT_SIZE: Final = 16 * 2**20
 MAX_TIMESTAMP_SIZE: Final = 2**20
 MAX_TARGETS_SIZE: Final = 100 * 2**20
 MAX_ERROR_SIZE: Final = 64 * 2**10
@@ -46,7 +46,7 @@ MAX_DELEGATIONS: Final = 20_000
 
 MAX_DELEGATION_DEPTH: Final = 32
 MAX_JSON_DEPTH: Final = 64
-MAX_ROOT_ROTATIONS: Final = 1024
+MAX_ROOT_ROTATIONS: Final = 256
 """How many root versions are walked in one update."""
 
 MIN_PASSPHRASE_LENGTH: Final = 8

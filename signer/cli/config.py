@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def read_configuration(path: Path) -> Configuration:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = msgspec.convert(tomllib.loads(text), _File)
+        table = tomllib.loads(text)
+        content = msgspec.convert(table, _File)
     except OSError as error:
         raise _bad(path, f"it cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -76,7 +78,11 @@ def read_configuration(path: Path) -> Configuration:
         raise _bad(path, _explain(str(error), text)) from error
     if content.signing.allow == []:
         raise _bad(path, "[signing] allow is empty, so nothing could be signed")
-    return _configuration(path, content)
+    return replace(
+        _configuration(path, content),
+        has_gate="gate" in table.get("signing", {}),
+        has_audit="audit" in table,
+    )
 
 
 def _configuration(path: Path, content: _File) -> Configuration:

@@ -22,6 +22,8 @@ class Configuration:
         key: source of the signing key, or empty.
         allow: patterns of repositories that may be signed; None where nothing is said.
         pins: how an unknown root may be trusted.
+        has_gate: whether there is a section ``signing.gate``.
+        has_audit: whether there is a section ``audit``.
     """
 
     path: Path | None = None
@@ -32,6 +34,8 @@ class Configuration:
     key: str = ""
     allow: tuple[str, ...] | None = None
     pins: PinSources = field(default_factory=PinSources)
+    has_gate: bool = False
+    has_audit: bool = False
 
 
 def find_configuration(given: Path | None) -> Configuration:

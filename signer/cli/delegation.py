@@ -50,6 +50,7 @@ def list_command(options: GlobalOptions, *, repository: str, pins: "PinSources |
             f"{role.status} v{role.version}"
             if not index and role.version
             else (role.status if not index else ""),
+            (f"{role.expires:%Y-%m-%d}" if role.expires else "-") if not index else "",
             str(role.threshold) if not index else "",
             ", ".join(path or '""' for path in role.paths or ()) if not index else "",
             f"{key.canonical_id[:12]} {key.key_type}" if key else "no key",
@@ -57,7 +58,7 @@ def list_command(options: GlobalOptions, *, repository: str, pins: "PinSources |
         for role in delegations
         for index, key in enumerate(role.keys or (None,))
     ]
-    click.echo(table(["ROLE", "STATUS", "THRESHOLD", "PATHS", "KEY"], rows))
+    click.echo(table(["ROLE", "STATUS", "EXPIRES", "THRESHOLD", "PATHS", "KEY"], rows))
     return 0
 
 
@@ -85,7 +86,6 @@ def add_command(
     The keys are listed in targets/NAME and targets/releases, with all paths. Needs the targets key.
     """
     from signer.keys.certificates import load_signer_certificate
-    from signer.keys.example import refuse_example_key
     from signer.names import parse_gun
     from signer.signing.delegations import add_signer
 
@@ -95,8 +95,6 @@ def add_command(
             load_signer_certificate(_read(path), now=session.clock(), origin=str(path))
             for path in certificates
         ]
-        for key in public:
-            refuse_example_key(key.canonical_id, gun.partition("/")[0])
         signers = load_keys(
             session, options, keys=keys, guns=[gun], allow_shared_key_file=allow_shared_key_file
         )

@@ -64,8 +64,9 @@ def command(
             {
                 "repository": result.gun,
                 "status": result.status,
-                "root_key_ids": list(result.root_certificate_ids),
-                "root_canonical_key_ids": list(result.root_key_ids),
+                "root_key_ids": list(result.root_key_ids),
+                "root_canonical_key_ids": list(result.root_canonical_key_ids),
+                "root_keys": _root_keys(result),
                 "signers": {name: list(ids) for name, ids in result.signers.items()},
                 "keys": {role: str(path) for role, path in result.keys.items()},
                 "versions": dict(result.versions),
@@ -88,19 +89,17 @@ def _certificates(signers: tuple[str, ...]) -> dict[str, list[bytes]]:
 
 def _root_key(session: "Session", source: str) -> "NotarySigner":
     from signer.constants import ROOT
-    from signer.keys.sources import load_signers
 
-    found = load_signers(
-        source,
-        store=session.store,
-        passphrases=session.passphrases,
-        environment=session.settings.environment,
-        role=ROOT,
-        prompt=session.prompt,
-    )
+    found = session.load_signers(source, role=ROOT)
     if len(found) > 1:
         raise UsageError(f"--root-key {source} holds {len(found)} keys; give one.")
     return found[0]
+
+
+def _root_keys(result: "Initialised") -> list[dict[str, str]]:
+    names = ("key_id", "canonical_key_id", "certificate")
+    columns = (result.root_key_ids, result.root_canonical_key_ids, result.root_certificates)
+    return [dict(zip(names, key, strict=True)) for key in zip(*columns, strict=True)]
 
 
 def _read(path: Path) -> bytes:
@@ -115,7 +114,7 @@ def _print_text(result: "Initialised") -> None:
     for name, ids in result.signers.items():
         click.echo(f"  signer {name}: {', '.join(key_id[:12] for key_id in ids)}")
     click.echo("Pin the root where images are verified, with one of:")
-    for key_id in (*result.root_certificate_ids, *result.root_key_ids):
+    for key_id in dict.fromkeys((*result.root_key_ids, *result.root_canonical_key_ids)):
         click.echo(f"  --root-key-id {key_id}")
     for role, path in result.keys.items():
         click.echo(f"{role} key: {path}")

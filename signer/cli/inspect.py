@@ -62,6 +62,7 @@ def role_content(role: "RoleView") -> dict[str, Any]:
                 "subject": key.subject,
                 "not_after": key.not_after.isoformat() if key.not_after else None,
                 "signed": key.signed,
+                "certificate": key.certificate,
             }
             for key in role.keys
         ],
@@ -134,9 +135,13 @@ def _print_tag(tag: "TagView") -> None:
     click.echo(f"\n{tag.name}")
     if not tag.digests:
         click.echo("  in no role")
+    homes: dict[str, list[str]] = {}
     for role, digest in tag.digests.items():
-        click.echo(f"  {role}: {digest}")
+        homes.setdefault(digest, []).append(role)
     if tag.registry_digest:
-        click.echo(f"  registry: {tag.registry_digest}")
+        homes.setdefault(tag.registry_digest, []).append("registry")
+    for digest, names in homes.items():
+        click.echo(f"  {digest}")
+        click.echo(wrapped(", ".join(names), indent="    ", subsequent=""))
     if tag.registry_problem:
         click.echo(wrapped(f"  registry: {tag.registry_problem}"))

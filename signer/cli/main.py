@@ -29,7 +29,8 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "keys": ("signer.cli.keys", "List, make and import private keys; check bundles."),
         "ca": ("signer.cli.ca", "Fetch a DTR's CA, against its fingerprint."),
     },
-    "Drop-in": {
+    "Try it, and drop-in": {
+        "serve": ("signer.cli.serve", "Run the embedded DTR."),
         "trust": (
             "signer.cli.docker_trust",
             "docker trust's commands and flags, with its output.",

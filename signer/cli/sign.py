@@ -11,6 +11,7 @@ from signer.cli.trusting import trust_options
 from signer.errors import worst_exit_code
 
 if TYPE_CHECKING:
+    from signer.cli.configuration import Configuration
     from signer.signing.session import PinSources
     from signer.signing.sign import SignResult
 
@@ -47,6 +48,7 @@ def command(
     if digest:
         requests = with_digest(requests, digest)
     file = options.configuration
+    _warn_of_unused(file)
     for request in requests:
         check_allowed(request.reference, host=file.host, allow=file.allow)
     with options.session(pins) as session:
@@ -74,6 +76,14 @@ def command(
         for result in results:
             _print_text(result, options, dry_run=dry_run)
     return worst_exit_code([int(error.exit_code) for error in failures])
+
+
+def _warn_of_unused(file: "Configuration") -> None:
+    """Say which sections of the file do not count for images that are named."""
+    if file.has_gate:
+        click.echo("warning: [signing.gate] applies to events only and was not asked.", err=True)
+    if file.has_audit:
+        click.echo("warning: [audit] has no effect in this version: no record is kept.", err=True)
 
 
 def result_content(result: "SignResult") -> dict[str, Any]:
@@ -105,11 +115,11 @@ def _print_text(result: "SignResult", options: GlobalOptions, *, dry_run: bool) 
         return
     status = "would be signed" if dry_run and result.status == "signed" else result.status
     click.echo(f"{status}  {result.image}")
-    click.echo(f"  digest    {result.digest}")
+    click.echo(f"  {result.digest}")
     if result.previous_digest and result.previous_digest != result.digest:
-        click.echo(f"  was       {result.previous_digest}")
+        click.echo(f"  was {result.previous_digest}")
     roles = ", ".join(
         f"{role} (version {result.versions[role]})" if role in result.versions else role
         for role in result.roles
     )
-    click.echo(wrapped(f"  roles     {roles}", subsequent="            "))
+    click.echo(wrapped(f"  roles  {roles}", subsequent=" " * 9))

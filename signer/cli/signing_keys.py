@@ -43,7 +43,6 @@ def load_keys(
     keys: Iterable[str],
     guns: Iterable["Gun"],
     allow_shared_key_file: bool,
-    role: str = "",
 ) -> "list[NotarySigner]":
     """Load the keys that were named, or find those of the trust directory that fit.
 
@@ -52,37 +51,21 @@ def load_keys(
         PassphraseError: a passphrase is missing or was rejected.
     """
     from signer.errors import KeyUnusableError
-    from signer.keys.example import refuse_example_key
-    from signer.keys.sources import load_signers
     from signer.signing.stored import stored_signers
 
     named = list(keys) or _default_keys(session, options)
-    listed = list(dict.fromkeys(guns))
     if not named:
-        return stored_signers(session, listed)
+        return stored_signers(session, list(dict.fromkeys(guns)))
     try:
-        signers = [
+        return [
             signer
             for source in named
-            for signer in load_signers(
-                source,
-                store=session.store,
-                passphrases=session.passphrases,
-                environment=session.settings.environment,
-                role=role,
-                allow_example_keys=True,
-                allow_shared_key_file=allow_shared_key_file,
-                prompt=session.prompt,
-            )
+            for signer in session.load_signers(source, allow_shared_key_file=allow_shared_key_file)
         ]
     except KeyUnusableError as error:
         if error.code == "key-file-shared":
             error.hint += ", or pass --allow-shared-key-file for a file that CI made."
         raise
-    for signer in signers:
-        for gun in listed:
-            refuse_example_key(signer.canonical_id, gun.partition("/")[0])
-    return signers
 
 
 def _default_keys(session: "Session", options: "GlobalOptions") -> list[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
 
+_INDENT = " " * 5  # under a step's status, and a digest behind it still fits
+
 
 @click.command("verify", short_help="Decide whether images are signed as required.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
@@ -33,7 +35,7 @@ def command(
     """Decide whether images are signed, and by whom.
 
     A tag is looked up as docker does, in targets/releases, then in targets. Every --signer must
-    have signed the same digest in a role of his own. Some way of trusting the root is required: a
+    have signed the same digest in a role of its own. Some way of trusting the root is required: a
     pin, --trust-on-first-use, or an earlier run. Prints the digest to deploy.
     """
     with options.session(pins) as session:
@@ -87,17 +89,17 @@ def _print_text(verdict: "Verdict", options: GlobalOptions) -> None:
         return
     click.echo(f"{verdict.verdict}  {verdict.image}")
     if not rejected:
-        click.echo(f"  digest   {verdict.digest}")
+        click.echo(f"  {verdict.digest}")
         signers = ", ".join(verdict.signers) or "nobody by name"
-        click.echo(wrapped(f"  signers  {signers} (found in {verdict.role})", subsequent=" " * 11))
+        click.echo(wrapped(f"  signers  {signers} (found in {verdict.role})", subsequent=_INDENT))
     reason = verdict.reason
     if reason:
         step = f", step {reason.step}" if reason.step else ""
         said = f"  reason   {reason.message} ({reason.code}{step})"
-        click.echo(wrapped(said, subsequent=" " * 11))
+        click.echo(wrapped(said, subsequent=_INDENT))
         if reason.hint:
-            click.echo(wrapped(f"  hint     {reason.hint}", subsequent=" " * 11))
+            click.echo(wrapped(f"  hint     {reason.hint}", subsequent=_INDENT))
     if options.verbose:
         for check in verdict.checks:
             said = f"  {int(check.step):2} {check.status}  {check.step.code}: {check.detail}"
-            click.echo(wrapped(said.rstrip(": "), subsequent=" " * 11))
+            click.echo(wrapped(said.rstrip(": "), subsequent=_INDENT))

@@ -18,7 +18,7 @@ import msgspec
 
 from signer.dtr.answers import PromotionPolicy, Repository, Scan, Tag
 from signer.dtr.promotion import is_policy_id, is_tag, split_repository
-from signer.errors import NetworkError, UsageError
+from signer.errors import NetworkError, TrustDataError, UsageError
 from signer.names import printable
 from signer.transport.answers import Response, status_error
 from signer.transport.origin import Origin
@@ -40,11 +40,14 @@ _NOT_DTR: Final = "Is this host a DTR? Is a proxy or login page in between?"
 
 # Made here, for threads: see signer.transport.answers.
 _REPOSITORY: Final = msgspec.json.Decoder(Repository)
-_TAG: Final = msgspec.json.Decoder(Tag | list[Tag])
-_TAGS: Final = msgspec.json.Decoder(list[Tag])
-_SCANS: Final = msgspec.json.Decoder(list[Scan])
+_TAG: Final[msgspec.json.Decoder[Tag | list[Tag]]] = msgspec.json.Decoder(Tag | list[Tag])
 _POLICY: Final = msgspec.json.Decoder(PromotionPolicy)
-_POLICIES: Final = msgspec.json.Decoder(list[PromotionPolicy])
+# Go writes an empty list as null.
+_TAGS: Final[msgspec.json.Decoder[list[Tag] | None]] = msgspec.json.Decoder(list[Tag] | None)
+_SCANS: Final[msgspec.json.Decoder[list[Scan] | None]] = msgspec.json.Decoder(list[Scan] | None)
+_POLICIES: Final[msgspec.json.Decoder[list[PromotionPolicy] | None]] = msgspec.json.Decoder(
+    list[PromotionPolicy] | None
+)
 
 
 class DtrApi:
@@ -85,10 +88,10 @@ class DtrApi:
         path = f"{_repository_path(repository)}/tags/{_tag_part(tag)}"
         answer = self._get(path, what=f"the tag {repository}:{tag}", repository=repository)
         found = self._read(answer, _TAG)
-        tags = [entry for entry in (found if isinstance(found, list) else [found])]
+        tags: list[Tag] = found if isinstance(found, list) else [found]
         named = [entry for entry in tags if entry.name == tag]
         if not named or any(entry != named[0] for entry in named):
-            raise self._not_dtr(answer, f"it does not describe the one tag {tag}")
+            raise _not_dtr(answer.url, f"it does not describe the one tag {tag}")
         return named[0]
 
     def tags(self, repository: str) -> Iterator[Tag]:
@@ -103,15 +106,15 @@ class DtrApi:
             answer = self._get(
                 path, what=f"the tags of {repository}", repository=repository, query=query
             )
-            yield from self._read(answer, _TAGS)
+            yield from self._read(answer, _TAGS) or ()
             cursor = answer.headers.get(_NEXT_PAGE, "")
             if not cursor:
                 return
             if cursor in seen:
-                raise self._not_dtr(answer, "its pages go in a circle")
+                raise _not_dtr(answer.url, "its pages go in a circle")
             seen.add(cursor)
             query["pageStart"] = cursor
-        raise self._not_dtr(answer, f"it has more than {MAX_PAGES} pages")
+        raise _not_dtr(answer.url, f"it has more than {MAX_PAGES} pages")
 
     def scan_summary(self, repository: str, tag: str) -> tuple[Scan, ...]:
         """Fetch the scans of a tag, one for each platform.
@@ -120,7 +123,8 @@ class DtrApi:
         """
         path = f"/imagescan/scansummary{_repository_path(repository)}/{_tag_part(tag)}"
         answer = self._get(path, what=f"the scan of {repository}:{tag}", repository=repository)
-        return tuple(self._read(answer, _SCANS))
+        scans = self._read(answer, _SCANS)
+        return tuple(scans or ())
 
     def promotion_policies(self, repository: str) -> tuple[PromotionPolicy, ...]:
         """Fetch the promotion policies of a source repository.
@@ -129,7 +133,8 @@ class DtrApi:
         """
         path = f"{_repository_path(repository)}/promotionPolicies"
         answer = self._get(path, what=f"the policies of {repository}", repository=repository)
-        return tuple(self._read(answer, _POLICIES))
+        policies = self._read(answer, _POLICIES)
+        return tuple(policies or ())
 
     def promotion_policy(self, repository: str, policy_id: str) -> PromotionPolicy:
         """Fetch one promotion policy of a source repository.
@@ -148,13 +153,17 @@ class DtrApi:
         self, path: str, *, what: str, repository: str, query: Mapping[str, str] | None = None
     ) -> Response:
         parameters = f"?{urllib.parse.urlencode(query)}" if query else ""
-        answer = self._pool.request(
-            "GET",
-            f"{self.base_url}{path}{parameters}",
-            auth=self._auth(repository),
-            headers={"Accept": "application/json"},
-            max_bytes=MAX_ANSWER_SIZE,
-        )
+        url = f"{self.base_url}{path}{parameters}"
+        try:
+            answer = self._pool.request(
+                "GET",
+                url,
+                auth=self._auth(repository),
+                headers={"Accept": "application/json"},
+                max_bytes=MAX_ANSWER_SIZE,
+            )
+        except TrustDataError as error:  # too large; but this is no trust data
+            raise _not_dtr(url, "it is too large") from error
         if answer.status != 200:
             raise status_error(answer, what=what, hint=self._hint(answer))
         return answer
@@ -190,16 +199,17 @@ class DtrApi:
         try:
             return decoder.decode(answer.content)
         except msgspec.ValidationError as error:
-            raise self._not_dtr(answer, f"{error}") from error
+            raise _not_dtr(answer.url, f"{error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self._not_dtr(answer, "it is no JSON") from error
+            raise _not_dtr(answer.url, "it is no JSON") from error
 
-    def _not_dtr(self, answer: Response, why: str) -> NetworkError:
-        return NetworkError(
-            f"The answer of {printable(answer.url)} is not a DTR's: {printable(why)}.",
-            hint=_NOT_DTR,
-            code="not-a-dtr",
-        )
+
+def _not_dtr(url: str, why: str) -> NetworkError:
+    return NetworkError(
+        f"The answer of {printable(url)} is not a DTR's: {printable(why)}.",
+        hint=_NOT_DTR,
+        code="not-a-dtr",
+    )
 
 
 def _repository_path(repository: str) -> str:

@@ -65,7 +65,7 @@ def _from_variable(value: str) -> list[Event]:
     if not value.strip():
         raise UsageError(
             f"{TRIGGER_PAYLOAD} is unset or empty, so there is no event.",
-            hint="GitLab (13.9 or later) sets it in pipelines that a webhook started. Otherwise give "
+            hint="GitLab (13.9 or later) sets it in pipelines that webhooks start. Elsewhere give "
             "--event FILE.",
             code="no-event",
         )

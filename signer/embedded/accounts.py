@@ -265,7 +265,8 @@ class Accounts:
             members = connection.execute(
                 "SELECT member FROM team_members WHERE team = ? ORDER BY member", (row["id"],)
             ).fetchall()
-        return Team(*tuple(row), members=tuple(member["member"] for member in members))
+        names = tuple(member["member"] for member in members)
+        return Team(row["id"], row["organisation"], row["name"], row["description"], names)
 
     def teams(self, organisation: str) -> list[Team]:
         """Return an organisation's teams by name."""

@@ -222,9 +222,7 @@ def _general_names(names: Iterable[str]) -> list[x509.GeneralName]:
     return found
 
 
-def _write(
-    file: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
-) -> KeyPair:
+def _write(file: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> KeyPair:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_atomically(file, private + certificate.public_bytes(Encoding.PEM), mode=0o600)
     return KeyPair(certificate, key, file)

@@ -12,7 +12,7 @@ Rules:
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +54,9 @@ class Database:
         self._closed = False
         self._block = _Block()
         make_private_directory(path.parent)
+        # It holds private keys. SQLite gives its other files the mode of this one.
+        with suppress(OSError):
+            path.touch(mode=0o600)
         with self.read():
             pass
 

@@ -132,8 +132,7 @@ class Images:
             self.manifest(repository, digest)
             current = self._repositories.get(repository.namespace, repository.name)
             before = self.find_tag(current, tag)
-            if before and before.digest != digest and current.immutable_tags:
-                raise _immutable(f"{self._host}/{current.path}", tag)
+            self.require_mutable(current, tag, digest)
             at = self._now()
             connection.execute(
                 "INSERT INTO tags (repository, name, digest, author, created_at, updated_at) "
@@ -157,6 +156,21 @@ class Images:
                 )
             )
             return self.tag(current, tag)
+
+    def require_mutable(self, repository: Repository, tag: str, digest: str) -> None:
+        """Refuse to change an immutable repository's tag; setting it to what it is, is no change.
+
+        Raises:
+            ApiError: 403 UNKNOWN, which docker shows as DTR's own message.
+        """
+        before = self.find_tag(repository, tag) if repository.immutable_tags else None
+        if before and before.digest != digest:
+            raise ApiError(
+                403,
+                "UNKNOWN",
+                f"tag={tag} cannot be overwritten because {self._host}/{repository.path} is an "
+                "immutable repository",
+            )
 
     def find_manifest(self, repository: Repository, digest: str) -> Manifest | None:
         """Return a manifest by its digest, or None."""
@@ -263,12 +277,4 @@ def _manifest_unknown(repository: Repository, reference: str) -> ApiError:
         "MANIFEST_UNKNOWN",
         "manifest unknown",
         detail={"name": repository.path, "reference": reference},
-    )
-
-
-def _immutable(repository: str, tag: str) -> ApiError:
-    return ApiError(
-        403,
-        "UNKNOWN",
-        f"tag={tag} cannot be overwritten because {repository} is an immutable repository",
     )

@@ -5,7 +5,7 @@ Steps 1 to 9 are the collection's (``signer.trust.collection``). Here:
 10. the tag is found as docker finds it, in ``targets/releases``, then in ``targets``; a digest
     without a tag is found among the signed targets of these roles;
 11. a digest in the reference is the signed one; the entry has a SHA-256;
-12. every required signer has signed this digest in a role of his own that is published and valid,
+12. every required signer has signed this digest in a role of its own that is published and valid,
     never in another.
 
 Evaluation is pure; ``verify_images`` fetches each collection once, in parallel.

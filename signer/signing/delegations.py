@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from signer.constants import RELEASES
 from signer.dialect.keys import NotaryKey
 from signer.errors import NotFoundError, SignerError
+from signer.keys.example import refuse_example_key
 from signer.keys.signers import NotarySigner
 from signer.names import CanonicalKeyId, Gun, RoleName, parse_gun, parse_signer
 from signer.publish.changes import (
@@ -71,11 +72,14 @@ def add_signer(
         signers: the keys at hand; the collection's targets key must be among them.
 
     Raises:
-        KeyUnusableError: the targets key is not at hand.
+        KeyUnusableError: the targets key is not at hand, or a key is a worthless example and the
+            collection's host is not loopback.
         UsageError: the name is no signer's.
     """
     gun = parse_gun(repository)
     role = parse_signer(name)
+    for key in keys:
+        refuse_example_key(key.canonical_id, gun.partition("/")[0])
 
     def plan(_collection: TrustedCollection) -> list[Change]:
         return [AddDelegation(role, tuple(keys)), AddDelegation(RoleName(RELEASES), tuple(keys))]
@@ -194,10 +198,11 @@ def _no_signer(collection: TrustedCollection, name: str) -> NotFoundError:
 def _unpullable(
     collection: TrustedCollection, name: str, *, left: Sequence[NotaryKey]
 ) -> SignerError:
-    tags = len(collection.roles[RoleName(RELEASES)].targets.targets)
+    number = len(collection.roles[RoleName(RELEASES)].targets.targets)
+    tags = f"{number} tag{'' if number == 1 else 's'}"
     keys = ", ".join(key.canonical_id[:12] for key in left) or "none"
     return SignerError(
-        f"{collection.gun}: only {name!r} has signed {RELEASES}, so its {tags} tags could not be "
+        f"{collection.gun}: only {name!r} has signed {RELEASES}, so its {tags} could not be "
         "pulled afterwards.",
         hint=f"Pass --key with another key of {RELEASES} (left: {keys}) to sign it again, or "
         "--force.",

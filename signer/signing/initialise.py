@@ -45,9 +45,10 @@ from signer.keys.certificates import (
 from signer.keys.example import refuse_example_key
 from signer.keys.signers import FileSigner, NotarySigner, prove
 from signer.keys.store import StoredKey
-from signer.names import CanonicalKeyId, Gun, RoleName, parse_gun, parse_signer
+from signer.names import CanonicalKeyId, Gun, KeyId, RoleName, parse_gun, parse_signer
 from signer.publish.genesis import Genesis, read_server_key
 from signer.publish.publisher import ReadBackError
+from signer.signing.inspect import certificate_pem
 from signer.signing.session import Session
 from signer.trust.client import NoPinError, NoTrustDataError, remember_root
 from signer.trust.collection import TrustedCollection
@@ -67,8 +68,9 @@ class Initialised:
     Attributes:
         gun: its name.
         status: ``initialised``, or ``up-to-date`` where it was so already.
-        root_key_ids: canonical and TUF ids of the root's keys, for pinning.
-        root_certificate_ids: the TUF ids alone, which Connaisseur-like tools and notary pin.
+        root_key_ids: TUF ids of the root's keys, over their certificates; for pinning.
+        root_canonical_key_ids: their canonical ids, in the same order; also for pinning.
+        root_certificates: their certificates in PEM form, in the same order; empty for bare keys.
         signers: canonical key ids by signer's name.
         keys: where the private keys lie that were made or used, by role.
         versions: of root and targets.
@@ -76,8 +78,9 @@ class Initialised:
 
     gun: Gun
     status: str
-    root_key_ids: tuple[CanonicalKeyId, ...]
-    root_certificate_ids: tuple[str, ...]
+    root_key_ids: tuple[KeyId, ...]
+    root_canonical_key_ids: tuple[CanonicalKeyId, ...]
+    root_certificates: tuple[str, ...]
     signers: Mapping[str, tuple[CanonicalKeyId, ...]]
     keys: Mapping[str, Path] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
@@ -103,11 +106,14 @@ def init_collection(
     Raises:
         UsageError: a malformed name, or several root keys to choose from.
         ExistsError: the collection exists and differs, or is somebody else's; nothing was touched.
-        KeyUnusableError: keys and certificates do not fit.
+        KeyUnusableError: keys and certificates do not fit, or one is a worthless example and the
+            repository's host is not loopback.
         NetworkError: the server cannot be reached; nothing was published.
     """
     gun = parse_gun(repository)
     wanted = _signers(session, gun, signers)
+    if root_key is not None:
+        refuse_example_key(root_key.canonical_id, gun.partition("/")[0])
     if root_certificate is not None:
         _check_certificate(root_certificate, gun, now=session.clock())
     existing = _existing(session, gun, root_key)
@@ -310,6 +316,7 @@ def _prepare(
     snapshot = read_server_key(server.get_key(SNAPSHOT), role=SNAPSHOT, gun=gun)
     paths: dict[str, Path] = {}
     root = root_key or _key(session, ROOT, gun="", made=made, paths=paths)
+    refuse_example_key(root.canonical_id, gun.partition("/")[0])
     prove(root)
     if root_certificate is None:
         root_certificate = self_signed_root(root, gun, now=session.clock())
@@ -320,6 +327,7 @@ def _prepare(
             code="certificate-mismatch",
         )
     targets = _key(session, TARGETS, gun=gun, made=made, paths=paths)
+    refuse_example_key(targets.canonical_id, gun.partition("/")[0])
     prove(targets)
     genesis = Genesis(gun, root_certificate, root, targets, timestamp, snapshot, wanted)
     return genesis, paths
@@ -365,21 +373,26 @@ def _read_back(session: Session, gun: Gun) -> TrustedCollection:
         ) from error
 
 
-def _root_ids(collection: TrustedCollection) -> set[CanonicalKeyId]:
+def _root_keys(collection: TrustedCollection) -> list[NotaryKey]:
     root = collection.root.envelope.signed_as(Root)
     keys = [root.keys[keyid] for keyid in root.roles[ROOT].keyids]
-    return {key.canonical_id for key in keys if isinstance(key, NotaryKey)}
+    return [key for key in keys if isinstance(key, NotaryKey)]
+
+
+def _root_ids(collection: TrustedCollection) -> set[CanonicalKeyId]:
+    return {key.canonical_id for key in _root_keys(collection)}
 
 
 def _outcome(
     collection: TrustedCollection, status: str, *, keys: Mapping[str, Path]
 ) -> Initialised:
-    root = collection.root.envelope.signed_as(Root)
+    keys_of_root = _root_keys(collection)
     return Initialised(
         gun=collection.gun,
         status=status,
-        root_key_ids=tuple(sorted(_root_ids(collection))),
-        root_certificate_ids=tuple(root.roles[ROOT].keyids),
+        root_key_ids=tuple(KeyId(key.keyid) for key in keys_of_root),
+        root_canonical_key_ids=tuple(key.canonical_id for key in keys_of_root),
+        root_certificates=tuple(certificate_pem(key) for key in keys_of_root),
         signers={
             name.removeprefix(DELEGATION_PREFIX): tuple(key.canonical_id for key in info.keys)
             for name, info in collection.delegations.items()

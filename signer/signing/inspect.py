@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from tuf.api.metadata import Root
 
 from signer.constants import BASE_ROLES, DELEGATION_PREFIX, RELEASES, TARGETS
@@ -30,6 +31,7 @@ class KeyView:
         subject: of the certificate, in RFC 4514 form, or empty.
         not_after: when the certificate expires, or None.
         signed: whether this key signed the role's present file.
+        certificate: in PEM form, or empty for bare keys.
     """
 
     key_id: str
@@ -38,6 +40,7 @@ class KeyView:
     subject: str
     not_after: datetime | None
     signed: bool
+    certificate: str = ""
 
 
 @dataclass(frozen=True)
@@ -248,4 +251,15 @@ def _key(key: NotaryKey, signed: Mapping[str, NotaryKey]) -> KeyView:
         subject=subject_of(certificate) if certificate else "",
         not_after=certificate.not_valid_after_utc if certificate else None,
         signed=key.keyid in signed,
+        certificate=certificate_pem(key) if certificate else "",
     )
+
+
+def certificate_pem(key: NotaryKey) -> str:
+    """Return a key's own certificate in PEM form, as ``--root-cert`` takes it; empty if bare.
+
+    Raises:
+        ValueError: the key's value is no certificate, though its type says so.
+    """
+    certificate = key.certificate()
+    return certificate.public_bytes(Encoding.PEM).decode("ascii") if certificate else ""

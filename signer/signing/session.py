@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from signer.keys.passphrase import Passphrases
+    from signer.keys.signers import NotarySigner
     from signer.keys.store import KeyStore
     from signer.publish.publisher import Publisher
     from signer.publish.signing import Keyring
@@ -195,6 +196,39 @@ class Session:
 
         return Passphrases(self.settings.environment, prompt=self.prompt)
 
+    def load_signers(
+        self, source: str, *, role: str = "", allow_shared_key_file: bool = False
+    ) -> "list[NotarySigner]":
+        """Load the private keys that ``--key`` would name, without storing them.
+
+        The worthless example keys are loaded, too; they are refused where they would sign for
+        another host than loopback.
+
+        Args:
+            source: a key file, client bundle, key id, ``-``, ``env:NAME``, PEM text or a URI.
+            role: decides which passphrases are tried for keys that name no role themselves.
+            allow_shared_key_file: accept a key file that others may read.
+
+        Returns:
+            At least one signer, each key once.
+
+        Raises:
+            KeyUnusableError: there is no such key, or it cannot be used.
+            PassphraseError: a passphrase is missing or was rejected.
+        """
+        from signer.keys.sources import load_signers
+
+        return load_signers(
+            source,
+            store=self.store,
+            passphrases=self.passphrases,
+            environment=self.settings.environment,
+            role=role,
+            allow_example_keys=True,
+            allow_shared_key_file=allow_shared_key_file,
+            prompt=self.prompt,
+        )
+
     @property
     def credentials(self) -> "Credentials":
         """Where user names and passwords come from."""
@@ -303,9 +337,16 @@ class Session:
         )
 
     def publisher(self, gun: Gun, keyring: "Keyring") -> "Publisher":
-        """Return a publisher to a collection with the keys of ``keyring``."""
+        """Return a publisher to a collection with the keys of ``keyring``.
+
+        Raises:
+            KeyUnusableError: one is a worthless example, and the collection's host is not loopback.
+        """
+        from signer.keys.example import refuse_example_key
         from signer.publish.publisher import Publisher
 
+        for signer in keyring:
+            refuse_example_key(signer.canonical_id, gun.partition("/")[0])
         return Publisher(
             gun, self.client(gun), server=self.server(gun), keyring=keyring, sleep=self.sleep
         )

@@ -6,7 +6,7 @@
 4. After the publish the collection is read back, and each tag must be there with its digest.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from signer.keys.signers import NotarySigner, prove
 from signer.names import Gun, ImageReference, RoleName
 from signer.publish.changes import Change, SetTarget
 from signer.publish.editor import CollectionEditor
-from signer.publish.publisher import Published
+from signer.publish.publisher import Plan, Published, Publisher
 from signer.publish.signing import Keyring
 from signer.signing.roles import signable_roles
 from signer.signing.session import Session
@@ -170,6 +170,10 @@ def _sign_collection(
     signer: str,
     dry_run: bool,
 ) -> list[SignResult]:
+    try:
+        publisher = session.publisher(gun, keyring)
+    except SignerError as error:  # of a key or a pin: before the registry is asked
+        return [_failed(request, error) for request in requests]
     fetches = [
         (request, session.requests.submit(_manifest, session, request)) for request in requests
     ]
@@ -184,7 +188,7 @@ def _sign_collection(
     if not manifests:
         return results
     try:
-        done = _publish(session, gun, manifests, keyring=keyring, signer=signer, dry_run=dry_run)
+        done = _publish(publisher, manifests, signer=signer, dry_run=dry_run)
     except SignerError as error:
         done = [_failed(request, error) for request, _ in manifests.values()]
     return results + done
@@ -210,14 +214,13 @@ def _manifest(session: Session, request: SignRequest) -> "Manifest":
 
 
 def _publish(
-    session: Session,
-    gun: Gun,
+    publisher: Publisher,
     manifests: "Mapping[str, tuple[SignRequest, Manifest]]",
     *,
-    keyring: Keyring,
     signer: str,
     dry_run: bool,
 ) -> list[SignResult]:
+    gun, keyring = publisher.gun, publisher.keyring
     before: dict[str, str] = {}
     changed: set[str] = set()
 
@@ -232,10 +235,7 @@ def _publish(
         return changes
 
     try:
-        if dry_run:
-            published = _only_planned(session, gun, plan)
-        else:
-            published = session.publisher(gun, keyring).publish(plan)
+        published = _only_planned(publisher, plan) if dry_run else publisher.publish(plan)
     except NoTrustDataError as error:
         raise NotInitialisedError(
             f"{gun} is not initialised: the server has no trust data for it.",
@@ -261,11 +261,9 @@ def _publish(
     return results
 
 
-def _only_planned(
-    session: Session, gun: Gun, plan: Callable[[TrustedCollection], Sequence[Change]]
-) -> Published:
+def _only_planned(publisher: Publisher, plan: Plan) -> Published:
     """Do all but sign and upload: the edit finds what could not be written."""
-    collection = session.client(gun).update()
+    collection = publisher.client.update()
     editor = CollectionEditor(collection)
     editor.apply(plan(collection))
     return Published(collection, warnings=tuple(editor.warnings))

@@ -239,7 +239,7 @@ class TrustClient:
             collection.check_root_is_named()
         except HashMismatchError as mismatch:
             try:
-                wire = self.downloads.get(ROOT, sha256=_sha256(collection.meta(RoleName(ROOT))))
+                wire = self._by_hash(ROOT, collection.meta(RoleName(ROOT)))
             except NotFoundError:
                 raise mismatch from None
             collection.update_root(wire, allow_gap=True)
@@ -274,12 +274,24 @@ class TrustClient:
             if _is(ahead, meta):
                 return ahead
         try:
-            return self.downloads.get(role, sha256=_sha256(meta))
+            return self._by_hash(role, meta)
         except NotFoundError as error:
             raise MissingFileError(
                 f"{self.gun}: the server names a file of role {role} that it does not serve.",
                 hint="Either a publish is under way, or a file was published that Go would write "
                 "otherwise; then a correct file of a higher version mends the collection.",
+            ) from error
+
+    def _by_hash(self, role: str, meta: MetaFile) -> bytes:
+        try:
+            return self.downloads.get(role, sha256=_sha256(meta), length=meta.length or 0)
+        except TrustDataError as error:
+            if error.code != "too-large":
+                raise
+            raise HashMismatchError(
+                f"{self.gun}: the file of role {role} is longer than the {meta.length} bytes that "
+                "its parent names.",
+                hint="Nothing of it was used.",
             ) from error
 
     def _load_delegations(self, collection: TrustedCollection) -> None:
@@ -300,7 +312,7 @@ class TrustClient:
     def _start(self, role: RoleName, meta: MetaFile) -> None:
         cached = self.cache.read(role)
         if not self.downloads.started(role) and not (cached is not None and _is(cached, meta)):
-            self.downloads.start(role, sha256=_sha256(meta))
+            self.downloads.start(role, sha256=_sha256(meta), length=meta.length or 0)
 
     def _keep(self, collection: TrustedCollection, satisfied: frozenset[str]) -> None:
         """Remember what was verified; expired files are no news to remember."""

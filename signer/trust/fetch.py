@@ -48,8 +48,8 @@ class Downloads:
         self._executor = executor
         self._futures: dict[Request, Future[bytes]] = {}
 
-    def start(self, role: str, *, sha256: str = "", version: int = 0) -> None:
-        """Begin a download, if it has not been begun."""
+    def start(self, role: str, *, sha256: str = "", version: int = 0, length: int = 0) -> None:
+        """Begin a download, if it has not been begun; no more than ``length`` bytes, if known."""
         request = (role, sha256, version)
         if request not in self._futures:
             self._futures[request] = self._executor.submit(
@@ -57,21 +57,21 @@ class Downloads:
                 role,
                 sha256=sha256,
                 version=version,
-                max_bytes=size_limit(role),
+                max_bytes=min(length or size_limit(role), size_limit(role)),
             )
 
     def started(self, role: str) -> bool:
         """Tell whether the role's current file has been asked for."""
         return (role, "", 0) in self._futures
 
-    def get(self, role: str, *, sha256: str = "", version: int = 0) -> bytes:
+    def get(self, role: str, *, sha256: str = "", version: int = 0, length: int = 0) -> bytes:
         """Wait for a file.
 
         Raises:
             NotFoundError: there is none.
             NetworkError: the source cannot be reached or does not answer as it should.
         """
-        self.start(role, sha256=sha256, version=version)
+        self.start(role, sha256=sha256, version=version, length=length)
         return self._futures[role, sha256, version].result()
 
     def forget(self) -> None:

@@ -11,15 +11,16 @@ from typing import cast
 import pytest
 
 from signer.constants import ROOT
+from signer.errors import ExitCode
 from signer.names import Gun
 from signer.policy.evaluate import verify_images
 from signer.policy.requirement import Requirement
 from signer.signing.session import PinSources, Session, Settings
 from signer.transport.notary import NotaryServer
 from signer.trust.state import StateStore, TrustState
-from tests.attacks.keys import NOW
+from tests.attacks.keys import NOW, certified
 from tests.attacks.reading import TOFU, Reader
-from tests.attacks.simulator import GITLAB, OTHER, RELEASES, SimulatedCollection
+from tests.attacks.simulator import GITLAB, OTHER, RELEASES, Request, SimulatedCollection
 
 COLLECTIONS = 20
 WRITERS = 4
@@ -169,6 +170,28 @@ def test_marks_that_many_save_at_once_end_at_their_maxima(tmp_path: Path, kind: 
     assert state.pins == {str(writer) for writer in range(WRITERS)}
 
 
+def test_of_two_first_uses_that_met_different_roots_at_once_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    """The server shows its own collection to one of two jobs that start together."""
+    genuine = SimulatedCollection.with_signers("gitlab")
+    mallory = SimulatedCollection(genuine.gun)
+    mallory.signers[ROOT] = [certified("mallory")]
+    mallory.set_root_keys(certified("mallory"))
+    mallory.publish(*mallory.content)
+    other = Reader(mallory, tmp_path / "trust", TOFU)
+    begun: list[Request] = []
+
+    def meanwhile(request: Request) -> None:
+        if request[0] == GITLAB and not begun:
+            begun.append(request)
+            other.read()
+
+    genuine.watchers.append(meanwhile)
+    reader = Reader(genuine, tmp_path / "trust", TOFU)
+    reader.refuses("trust-state-conflict", ExitCode.TRUST_DATA, step=0)
+
+
 def test_a_slow_reader_of_the_old_state_does_not_lower_what_a_fast_one_saw(
     tmp_path: Path,
 ) -> None:
@@ -183,4 +206,4 @@ def test_a_slow_reader_of_the_old_state_does_not_lower_what_a_fast_one_saw(
     fast.read()
     slow.states.save(slow.gun, TrustState(collection.root.wire, collection.versions))
     server.serve(old)
-    fast.refuses("rollback", 4, step=5)  # type: ignore[arg-type] # an exit code is an int
+    fast.refuses("rollback", ExitCode.TRUST_DATA, step=5)

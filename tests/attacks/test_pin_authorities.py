@@ -1,6 +1,6 @@
 """Roots whose certificates an authority issued (check matrix, rows 1 and 4)."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,7 @@ NO_CA_BETWEEN = certificate("between", "Between", ca=False, issuer=FROM_CA)
         (with_pem("leaf", issued(issuer=FROM_INTERMEDIATE)), pin(CA)),
         (with_pem("leaf", issued("registry.example.com/shop/other")), pin(CA)),
         (with_pem("leaf", issued("registry.example.com/shop/webserver")), pin(CA)),
+        (with_pem("leaf", issued("registry.example.com/shop")), pin(CA)),
         (with_pem("leaf", issued("")), pin(CA)),
         (with_pem("leaf", certificate("leaf", issuer=("no ca", NO_CA))), pin(NO_CA)),
         (with_pem("leaf", certificate("leaf", issuer=("silent", SILENT))), pin(SILENT)),
@@ -125,6 +126,7 @@ NO_CA_BETWEEN = certificate("between", "Between", ca=False, issuer=FROM_CA)
         "intermediate missing",
         "another collection's name",
         "a longer name",
+        "a shorter name without a star",
         "no name",
         "issuer is no CA",
         "issuer does not say that it is a CA",
@@ -144,6 +146,15 @@ def test_a_root_that_the_pinned_authority_did_not_vouch_for_is_refused(
 def test_an_expired_leaf_of_the_authority_is_refused(tmp_path: Path) -> None:
     reader = reader_of(with_pem("leaf", issued(days=20)), pin(CA), tmp_path)
     reader.refuses("pin-mismatch", ExitCode.TRUST_DATA, step=1)
+
+
+def test_certificates_are_judged_at_the_readers_time_not_the_machines(tmp_path: Path) -> None:
+    then = datetime(2001, 2, 3, tzinfo=UTC)
+    old_ca = certificate("old ca", "Old CA", ca=True, begins=then, days=300)
+    leaf = certificate("leaf", issuer=("old ca", old_ca), begins=then, days=300)
+    reader = reader_of(with_pem("leaf", leaf), pin(old_ca), tmp_path)
+    reader.now = then + timedelta(days=100)
+    assert reader.accepts() == DIGEST
 
 
 def test_a_leaf_that_expires_later_is_refused_although_it_was_pinned_before(

@@ -250,3 +250,19 @@ def test_an_error_while_asking_for_the_next_root_is_not_the_end_of_the_chain(
     server.answers[ROOT, "", 2] = NotFoundError("hidden")
     server.sign_tag(RELEASES, "1", OTHER)
     assert reader.accepts() == DIGEST
+
+
+def test_another_good_root_under_the_hash_that_the_snapshot_names_is_refused(
+    server: SimulatedCollection, reader: Reader
+) -> None:
+    reader.read()
+    old = server.signers[ROOT]
+    server.publish(ROOT)
+    named = server.files[ROOT]
+    server.root.consistent_snapshot = True
+    other = server.signed_file(ROOT)
+    assert server.signers[ROOT] == old
+    del server.archive[ROOT, "", 2]
+    digest = next(key[1] for key, wire in server.archive.items() if wire == named and key[1])
+    server.answers[ROOT, digest, 0] = other
+    reader.refuses("hash-mismatch", ExitCode.TRUST_DATA, step=7)

@@ -11,6 +11,7 @@ from tests.components.images import push_image
 from tests.docs.conftest import EXAMPLE_HOST, ROOT
 from tests.docs.dtr import Dtr
 from tests.docs.python_examples import program, run
+from tests.e2e.material import write_bundle
 
 _DOCUMENT = (ROOT / "docs/python-api.md").read_text("utf-8")
 
@@ -19,6 +20,7 @@ def test_every_example_runs(dtr: Dtr, tmp_path: Path, monkeypatch: pytest.Monkey
     work = tmp_path / "work"
     work.mkdir()
     (work / "ca.pem").write_bytes(dtr.authority.ca_file.read_bytes())
+    write_bundle(work, name="gitlab")
     monkeypatch.chdir(work)
 
     def push(image: str, content: str) -> None:

@@ -39,5 +39,5 @@ def collection(
     with signer.session() as session:
         certificate = (bundle / "cert.pem").read_bytes()
         made = init_collection(session, fresh_gun, signers={"gitlab": [certificate]})
-    root_key_id = made.root_certificate_ids[0]
+    root_key_id = made.root_key_ids[0]
     return Collection(fresh_gun, registry, notary_server, signer, bundle, root_key_id)

@@ -90,7 +90,9 @@ def check_output(done: Done, secrets: list[str], *, as_json: bool) -> None:
             assert re.fullmatch(r"[a-z][a-z0-9-]*", content["code"]), done
             _check_sentence(content["message"])
     if not as_json and "HTTP Request" not in done.stderr:
-        wide = [line for line in done.stderr.splitlines() if len(line) > WIDTH and " " in line[9:]]
+        wide = [
+            line for line in done.stderr.splitlines() if len(line) > WIDTH and len(line.split()) > 2
+        ]
         assert not wide, wide
     shows_first = {"bundle", "ca"}  # what the error is about is shown before it
     if not as_json and done.stderr.startswith("error: ") and not shows_first & {*done.command}:

@@ -1,5 +1,6 @@
 """``signer init``: one command, one publish, and nothing changed where it must not be."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_init_publishes_root_targets_and_signers_at_once(
         "status",
         "root_key_ids",
         "root_canonical_key_ids",
+        "root_keys",
         "signers",
         "keys",
         "versions",
@@ -44,6 +46,11 @@ def test_init_publishes_root_targets_and_signers_at_once(
     assert _versions(files) == first
     root = json.loads(files["root"])["signed"]
     assert made["root_key_ids"] == root["roles"]["root"]["keyids"]
+    (key,) = made["root_keys"]
+    assert [key["key_id"]] == made["root_key_ids"]
+    assert [key["canonical_key_id"]] == made["root_canonical_key_ids"]
+    public = root["keys"][key["key_id"]]["keyval"]["public"]
+    assert key["certificate"].encode() == base64.b64decode(public)
     delegations = json.loads(files["targets"])["signed"]["delegations"]
     assert [role["name"] for role in delegations["roles"]] == ["targets/releases", "targets/gitlab"]
     assert all(role["paths"] == [""] and role["threshold"] == 1 for role in delegations["roles"])

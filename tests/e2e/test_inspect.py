@@ -23,6 +23,10 @@ def test_inspect_shows_roles_keys_and_tags(collection: Collection) -> None:
     assert roles["targets/gitlab"]["keys"][0]["subject"] == "CN=gitlab"
     assert roles["targets/gitlab"]["paths"] == [""]
     assert "paths" not in roles["root"]
+    for role in roles.values():
+        certificates = [key["certificate"] for key in role["keys"]]
+        bare = role["name"] in {"targets", "snapshot", "timestamp"}
+        assert [bool(pem) for pem in certificates] == [not bare]
     assert all(role["expires"].endswith("+00:00") for role in roles.values())
     (tag,) = shown["tags"]
     assert (tag["tag"], tag["digest"], tag["signers"]) == ("v1", digest, ["gitlab"])
@@ -44,7 +48,9 @@ def test_inspect_compares_with_the_registry(collection: Collection) -> None:
     (one,) = collection.admin.json("inspect", collection.image("v1"))["tags"]
     assert one["registry_digest"] == moved
     text = collection.admin("inspect", collection.image("v1")).stdout
-    assert f"registry: {moved}" in text
+    released = f"  {digests['v1']}\n    targets/releases, targets/gitlab\n"
+    assert text.endswith(f"\nv1\n{released}  {moved}\n    registry\n")
+    assert max(len(line) for line in text.splitlines() if collection.gun not in line) <= 80
     assert "differs" in text
 
 

@@ -46,15 +46,15 @@ def test_text_says_digest_roles_and_versions(collection: Collection) -> None:
     first = collection.push("1.0", b"first")
     assert collection.sign("1.0").stdout == (
         f"signed  {collection.image('1.0')}\n"
-        f"  digest    {first}\n"
-        "  roles     targets/releases (version 1), targets/gitlab (version 1)\n"
+        f"  {first}\n"
+        "  roles  targets/releases (version 1), targets/gitlab (version 1)\n"
     )
     second = collection.push("1.0", b"second")
     assert collection.sign("1.0").stdout == (
         f"signed  {collection.image('1.0')}\n"
-        f"  digest    {second}\n"
-        f"  was       {first}\n"
-        "  roles     targets/releases (version 2), targets/gitlab (version 2)\n"
+        f"  {second}\n"
+        f"  was {first}\n"
+        "  roles  targets/releases (version 2), targets/gitlab (version 2)\n"
     )
     done = collection.admin("-q", "sign", collection.image("1.0"), "--key", collection.key)
     assert done.stdout + done.stderr == ""
@@ -137,7 +137,7 @@ def test_only_the_required_digest_is_signed(collection: Collection, form: str) -
 def test_a_missing_tag_is_named_and_the_others_are_signed(collection: Collection) -> None:
     collection.push("1.0")
     images = [collection.image(tag) for tag in ("1.0", "missing")]
-    arguments = ("sign", *images, "--key", collection.key)
+    arguments: list[str | Path] = ["sign", *images, "--key", collection.key]
     missing, signed = reversed(collection.admin.json(*arguments, expect=1)["results"])
     assert signed["status"] == "signed"
     assert (missing["status"], missing["reason"]["code"]) == ("failed", "not-found")

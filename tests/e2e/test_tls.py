@@ -38,8 +38,8 @@ class MutualNotaryServer(NotaryServer):
 
 def test_a_ca_in_dockers_directory_is_enough(collection: Collection, tmp_path: Path) -> None:
     signer = WatchedSigner(tmp_path / "plain")
-    command = ("delegation", "list", collection.gun, *collection.pinned())
-    command = (*command, "--server", collection.server.url)
+    server = ("--server", collection.server.url)
+    command = ("delegation", "list", collection.gun, *collection.pinned(), *server)
     error = signer.json(*command, expect=6)
     assert error["code"] == "tls-unverified"
     assert "--ca FILE" in error["hint"]

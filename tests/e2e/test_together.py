@@ -2,6 +2,7 @@
 
 import json
 
+from tests.e2e.faulty import Exchange, FaultyServer
 from tests.e2e.story import Collection, WatchedSigner, check_output
 
 
@@ -43,3 +44,47 @@ def test_jobs_that_sign_the_same_tag_at_once_agree(collection: Collection) -> No
     assert {result["status"] for result in results} <= {"signed", "up-to-date"}
     assert {result["digest"] for result in results} == {digest}
     collection.admin("verify", collection.image("v1"))
+
+
+def test_a_publish_between_the_request_and_its_answer_is_no_rollback(
+    collection: Collection,
+) -> None:
+    """The other process shares the trust directory, and has raised its marks meanwhile.
+
+    For the reader it is the same whether that happened while it waited, or just before it asked.
+    """
+    collection.prepare(v1=b"one")
+    old = collection.files()["timestamp"]
+    collection.prepare(v2=b"two")
+    held: list[str] = []
+
+    def behaviour(exchange: Exchange) -> None:
+        if exchange.path.endswith("/timestamp.json") and not held:
+            held.append(exchange.path)
+            exchange.reply(200, old)
+        else:
+            exchange.forward(collection.server)
+
+    with FaultyServer(collection.server.authority, behaviour) as server:
+        image = collection.image("v1")
+        answer = collection.admin.json("verify", image, "--server", server.url)
+    assert held
+    assert answer["verdict"] == "accept"
+
+
+def test_a_server_that_goes_back_for_good_is_refused(collection: Collection) -> None:
+    collection.prepare(v1=b"one")
+    old = {name: wire for name, wire in collection.files().items() if name != "targets"}
+    collection.prepare(v2=b"two")
+
+    def behaviour(exchange: Exchange) -> None:
+        name = exchange.path.rpartition("/_trust/tuf/")[2].removesuffix(".json")
+        if name in old:
+            exchange.reply(200, old[name])
+        else:
+            exchange.forward(collection.server)
+
+    with FaultyServer(collection.server.authority, behaviour) as server:
+        image = collection.image("v1")
+        answer = collection.admin.json("verify", image, "--server", server.url, expect=4)
+    assert answer["images"][0]["reason"]["code"] == "rollback"

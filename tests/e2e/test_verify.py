@@ -57,7 +57,7 @@ def test_an_accepted_image_has_its_digest_signers_and_checks(
     text = stranger(*arguments)
     assert text.stdout == (
         f"accept  {collection.image('v1')}\n"
-        f"  digest   {digest}\n"
+        f"  {digest}\n"
         "  signers  gitlab (found in targets/releases)\n"
     )
     assert stranger("-q", *arguments).stdout == ""

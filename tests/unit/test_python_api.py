@@ -11,11 +11,11 @@ import pytest
 import signer
 
 _EXPORTS: Final = {
-    "Envelope",
     "ImageReference",
-    "KeyStore",
-    "Pins",
+    "PinSources",
+    "Requirement",
     "Session",
+    "Settings",
     "SignerError",
     "init_collection",
     "inspect_collection",
@@ -55,9 +55,30 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
     assert _modules_after("import signer") & _HEAVY == set()
 
 
-@pytest.mark.parametrize("name", ["ImageReference", "KeyStore", "SignerError"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ImageReference",
+        "PinSources",
+        "Requirement",
+        "Session",
+        "Settings",
+        "SignerError",
+    ],
+)
 def test_light_exports_load_no_heavy_library(name: str) -> None:
     assert _modules_after(f"from signer import {name}") & _HEAVY == set()
+
+
+def test_python_m_signer_is_the_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "signer", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"signer, version {signer.__version__}\n")
 
 
 def test_the_version_is_a_release_number() -> None:

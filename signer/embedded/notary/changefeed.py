@@ -39,7 +39,7 @@ def record_change(
     category: str,
     now: datetime,
 ) -> None:
-    """Append a record: the new timestamp's version and SHA-256 (hex), or a deletion with neither."""
+    """Append a record: a timestamp's version and SHA-256 (hex), or a deletion with neither."""
     connection.execute(
         "INSERT INTO notary_changes (gun, version, sha256, category, created_at) "
         "VALUES (?, ?, ?, ?, ?)",

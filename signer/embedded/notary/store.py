@@ -145,6 +145,4 @@ class FileStore:
         """
         deleted = self._connection.execute("DELETE FROM notary_files WHERE gun = ?", (gun,))
         if deleted.rowcount:
-            record_change(
-                self._connection, gun, version=0, sha256="", category=DELETION, now=now
-            )
+            record_change(self._connection, gun, version=0, sha256="", category=DELETION, now=now)

@@ -1,5 +1,6 @@
 """The state machine by itself, and the client's question to people."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from signer.errors import ExitCode, SignerError
 from signer.names import Gun, RoleName
 from signer.trust.collection import TrustedCollection
 from signer.trust.pinning import Pins
+from signer.trust.state import TrustState
 from tests.attacks.keys import NOW, bare
 from tests.attacks.reading import Reader
 from tests.attacks.simulator import (
@@ -79,6 +81,27 @@ def test_only_a_delegation_whose_one_fault_is_its_age_is_stale(
     assert set(collection.invalid) == {RELEASES}
 
 
+def test_a_remembered_root_older_than_the_remembered_mark_is_a_rollback(
+    server: SimulatedCollection, tmp_path: Path
+) -> None:
+    """Somebody put an old root into the state, and forgot the mark."""
+    reader = Reader(server, tmp_path)
+    reader.read()
+    reader.states.forget(reader.gun)
+    reader.states.save(reader.gun, TrustState(server.files[ROOT], {ROOT: 2}))
+    reader.refuses("rollback", ExitCode.TRUST_DATA, step=4)
+
+
+def test_versions_are_the_highest_of_what_is_read_and_what_was_seen(
+    server: SimulatedCollection,
+) -> None:
+    seen = {ROOT: 5, "targets/gone": 7, TIMESTAMP: 0}
+    collection = TrustedCollection(Gun(server.gun), NOW, versions=seen)
+    collection.trust_root(server.files[ROOT])
+    collection.update_timestamp(server.files[TIMESTAMP])
+    assert collection.versions == {ROOT: 5, "targets/gone": 7, TIMESTAMP: 1}
+
+
 def test_what_was_seen_is_kept_for_roles_that_are_gone(
     server: SimulatedCollection, tmp_path: Path
 ) -> None:
@@ -96,13 +119,23 @@ def test_what_was_seen_is_kept_for_roles_that_are_gone(
 # The question on a terminal
 
 
+def yes_man() -> tuple[Callable[[Gun, str], bool], list[tuple[Gun, str]]]:
+    """Return somebody who says yes, and what he was asked."""
+    asked: list[tuple[Gun, str]] = []
+
+    def confirm(gun: Gun, keys: str) -> bool:
+        asked.append((gun, keys))
+        return True
+
+    return confirm, asked
+
+
 def test_whoever_says_yes_trusts_this_root_from_now_on(
     server: SimulatedCollection, tmp_path: Path
 ) -> None:
-    asked: list[tuple[str, str]] = []
     reader = Reader(server, tmp_path, Pins())
     client = reader.client()
-    client.confirm = lambda gun, keys: asked.append((gun, keys)) is None
+    client.confirm, asked = yes_man()
     client.update()
     reader.read()
     [(gun, keys)] = asked
@@ -124,11 +157,10 @@ def test_whoever_says_no_trusts_nothing(server: SimulatedCollection, tmp_path: P
 def test_the_question_is_asked_once_although_reading_starts_again(
     server: SimulatedCollection, tmp_path: Path
 ) -> None:
-    asked: list[str] = []
     server.signers[TIMESTAMP] = [bare("stranger")]
     server.publish_timestamp()
     client = Reader(server, tmp_path, Pins()).client()
-    client.confirm = lambda _gun, keys: asked.append(keys) is None
+    client.confirm, asked = yes_man()
     with pytest.raises(SignerError) as caught:
         client.update()
     assert caught.value.code == "threshold-not-met"

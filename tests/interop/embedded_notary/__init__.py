@@ -1,0 +1,1 @@
+"""The embedded DTR's Notary server side by side with the real one."""

@@ -1,0 +1,1 @@
+"""Events, DTR's API, the gate, the signing job."""
