@@ -19,7 +19,14 @@ from typing import Any, Final
 import msgspec
 
 from signer.dialect.time import parse_time
-from signer.dtr.contents import TYPES, Contents, PromotionContents
+from signer.dtr.contents import (
+    TYPES,
+    Contents,
+    PromotionContents,
+    ScanCompletedContents,
+    ScanFailedContents,
+    TagContents,
+)
 from signer.dtr.promotion import Promotion, is_digest, is_policy_id, is_repository, is_tag
 from signer.errors import UsageError
 from signer.names import printable
@@ -73,11 +80,19 @@ class Event:
     """Whether this is the body that DTR's "Test" button sends."""
 
     @property
-    def target(self) -> str:
-        """``NAMESPACE/REPO:TAG`` that was promoted to, or an empty string."""
-        if not isinstance(self.contents, PromotionContents):
-            return ""
-        return f"{self.contents.target_repository}:{self.contents.target_tag}"
+    def about(self) -> str:
+        """``NAMESPACE/REPO:TAG`` that the event is about, as it says; or an empty string."""
+        match self.contents:
+            case PromotionContents(target_repository=repository, target_tag=tag):
+                return f"{repository}:{tag}"
+            case (
+                TagContents(namespace=namespace, repository=repository, tag=tag)
+                | ScanCompletedContents(namespace=namespace, repository=repository, tag=tag)
+                | ScanFailedContents(namespace=namespace, repository=repository, tag=tag)
+            ):
+                return printable(f"{namespace}/{repository}:{tag}")
+            case _:
+                return ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,8 @@ def decode_event(text: bytes, *, source: str) -> Event:
         contents=contents,
         is_test=is_test,
     )
+    if isinstance(contents, PromotionContents):
+        _check_promotion(contents, source)
     return event
 
 

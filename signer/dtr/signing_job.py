@@ -73,9 +73,9 @@ def sign_events(
         or ``failed``.
 
     Raises:
-        UsageError: no host is configured, or it is none (``no-host``, ``bad-host``).
+        UsageError: there is a promotion, but no host is configured, or it is none (``no-host``,
+            ``bad-host``).
     """
-    _require_host(settings)
     outcomes = sort_out(events)
     cases = {
         position: _Case(outcome.promotion, outcome.event)
@@ -103,7 +103,6 @@ def sign_promotions(
     Raises:
         UsageError: as ``sign_events``.
     """
-    _require_host(settings)
     cases = [_Case(promotion) for promotion in promotions]
     _process(session, cases, settings=settings, open_keys=open_keys)
     return [_result(case, settings) for case in cases]
@@ -123,6 +122,9 @@ def _process(
     session: "Session", cases: Sequence[_Case], *, settings: JobSettings, open_keys: OpenKeys
 ) -> None:
     """Steps 1 to 5 for all cases; what becomes of each is noted in it."""
+    if not cases:
+        return
+    _require_host(settings)
     for case in cases:
         _admit(case, settings)
     api = DtrApi(session.pool, settings.host, credentials=session.credentials)
@@ -167,7 +169,7 @@ def _ask_gate(
     session: "Session", api: DtrApi, cases: Sequence[_Case], *, settings: JobSettings
 ) -> None:
     """Step 2; the collections are read meanwhile."""
-    if not cases:
+    if not cases:  # none is allowed
         return
     session.prefetch(dict.fromkeys(str(_request(case).reference) for case in cases))
     jobs = [
@@ -323,8 +325,8 @@ def _look_up(
 
 
 def _skipped(outcome: Skipped, settings: JobSettings) -> JobResult:
-    target = outcome.event.target
-    image = f"{settings.host}/{target}" if target else ""
+    about = outcome.event.about
+    image = f"{settings.host}/{about}" if about and settings.host else about
     return JobResult(image, "skipped", event=outcome.event, reason=outcome.reason)
 
 

@@ -107,19 +107,21 @@ def _read_file(path: Path, label: str) -> bytes:
 
 
 def _read_bounded(file: BinaryIO, label: str) -> bytes:
+    """Read up to the limit; what reaches it is refused when it is decoded."""
     try:
-        content = file.read(MAX_EVENT_SIZE)
+        return file.read(MAX_EVENT_SIZE)
     except OSError as error:
         raise _unreadable(label, error) from error
-    if len(content) >= MAX_EVENT_SIZE:
-        raise _too_large(label)
-    return content
 
 
 def _decode(content: bytes, label: str) -> list[Event]:
     """Decode one event, or several as JSON lines."""
     if len(content) >= MAX_EVENT_SIZE:
-        raise _too_large(label)
+        raise UsageError(
+            f"{label} has {MAX_EVENT_SIZE} bytes or more: too much for an event.",
+            hint="Nothing of it was used.",
+            code="event-too-large",
+        )
     content = content.removeprefix(_BOM)
     if not content.strip():
         raise UsageError(f"{label} is empty, so there is no event.", code="no-event")
@@ -136,14 +138,6 @@ def _is_document(line: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _too_large(label: str) -> UsageError:
-    return UsageError(
-        f"{label} has {MAX_EVENT_SIZE} bytes or more: too much for an event.",
-        hint="Nothing of it was used.",
-        code="event-too-large",
-    )
 
 
 def _unreadable(label: str, error: Exception) -> UsageError:

@@ -65,6 +65,8 @@ class Blobs:
         database.create(SCHEMA)
         make_private_directory(self._blobs)
         make_private_directory(self._uploads)
+        for made in (directory, self._blobs.parent):
+            _sync_directory(made)
         self._forget_old_uploads()
 
     def has(self, repository: Repository, digest: str) -> bool:

@@ -165,10 +165,9 @@ def authorised_path(
     """Return namespace and name of a request's repository, and who may do ``actions`` there.
 
     Raises:
-        ApiError: 401 or 403 without the rights; 400 NAME_INVALID.
+        ApiError: 400 NAME_INVALID; 401 or 403 without the rights.
     """
     name = request.path_params["name"]
-    identity = authorise(request, Scope.repository(name, *actions))
     path = split_path(name) if name.count("/") == 1 else None
     if path is None:
         raise ApiError(
@@ -177,7 +176,7 @@ def authorised_path(
             "invalid repository name: it is NAMESPACE/NAME",
             detail={"name": name},
         )
-    return path, identity
+    return path, authorise(request, Scope.repository(name, *actions))
 
 
 def _headers(manifest: Manifest) -> dict[str, str]:

@@ -277,7 +277,7 @@ class Tokens:
             parameters["scope"] = str(scope)
         if error:
             parameters["error"] = error
-        value = ",".join(f'{name}="{content}"' for name, content in parameters.items())
+        value = ",".join(f'{name}="{_quotable(text)}"' for name, text in parameters.items())
         return ApiError(
             401,
             "UNAUTHORIZED",
@@ -293,6 +293,11 @@ class Tokens:
             "authentication required: wrong user name or password",
             headers={"WWW-Authenticate": 'Basic realm="dtr"'},
         )
+
+
+def _quotable(text: str) -> str:
+    """Return text for a quoted string: names come from paths, and may have anything in them."""
+    return "".join(ch if " " <= ch <= "~" and ch not in '"\\' else "?" for ch in text)
 
 
 def _detail(scope: Scope | None) -> list[dict[str, str]] | None:

@@ -14,6 +14,7 @@ import pytest
 
 from signer.names import Gun
 from tests.components.certificates import Authority
+from tests.components.embedded import EmbeddedDtr
 from tests.components.engine import Engine
 from tests.components.notary_server import NotaryServer
 from tests.components.notary_signer import NotarySigner
@@ -122,6 +123,13 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
         for name, value in token.environment.items():
             patch.setenv(name, value)
         yield token
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDtr]:
+    """An embedded DTR, which is registry, Notary server and token server at once."""
+    with EmbeddedDtr(tmp_path_factory.mktemp("embedded")) as running:
+        yield running
 
 
 @pytest.fixture

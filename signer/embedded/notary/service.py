@@ -16,6 +16,7 @@ from signer.embedded.notary.changefeed import read_changes
 from signer.embedded.notary.errors import NotaryError
 from signer.embedded.notary.keys import RoleKeys
 from signer.embedded.notary.renewal import current_timestamp, named_snapshot
+from signer.embedded.notary.signed import SignedTags, signed_tags
 from signer.embedded.notary.store import FileStore, StoredFile
 from signer.embedded.notary.upload import read_upload
 from signer.embedded.notary.validation import validate_update
@@ -116,6 +117,16 @@ class NotaryService:
         """
         with self._database.read() as connection:
             return read_changes(connection, gun=gun, records=records, change_id=change_id)
+
+    def signed_tags(self, gun: Gun) -> SignedTags:
+        """Return every validly signed tag of a collection, by tag and role."""
+        with self._database.read() as connection:
+            return signed_tags(FileStore(connection), gun, now=self._now())
+
+    def has_collection(self, gun: Gun) -> bool:
+        """Tell whether there is trust data of a name."""
+        with self._database.read() as connection:
+            return bool(FileStore(connection).current_version(gun, ROOT))
 
     def ping(self) -> None:
         """Ask the database for something.

@@ -212,10 +212,18 @@ def test_events_that_sign_nothing_ask_nothing_and_open_no_key(
     zero = body(dtr, promotedAt="0001-01-01T00:00:00Z")
     results = run(session, TAG_PUSH, zero)
     assert [result.status for result in results] == ["skipped", "skipped"]
-    assert results[1].image == IMAGE
+    assert [result.image for result in results] == [f"{HOST}/{SOURCE}:latest", IMAGE]
     assert dtr.asked == []
     assert opened == []
     assert published.calls == []
+
+
+def test_events_that_sign_nothing_need_no_configuration(
+    session: StubSession, dtr: StubDtr, published: Recorder
+) -> None:
+    (result,) = run(session, TAG_PUSH, settings=JobSettings(host=""))
+    assert (result.status, result.image) == ("skipped", f"{SOURCE}:latest")
+    assert (dtr.asked, published.calls) == ([], [])
 
 
 def test_a_refusal_opens_no_key(session: StubSession, dtr: StubDtr, published: Recorder) -> None:

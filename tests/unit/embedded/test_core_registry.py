@@ -348,6 +348,16 @@ def test_a_name_that_is_no_repository_is_refused(embedded_dtr: InProcess, name: 
     assert embedded_dtr.dtr.repositories.find_all() == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    ['/v2/a"b/c/tags/list', "/v2/a%0D%0Ab/c/tags/list", "/v2/%E2%82%AC/c/_trust/tuf/root.json"],
+)
+def test_a_name_with_anything_in_it_breaks_no_header(embedded_dtr: InProcess, path: str) -> None:
+    answer = embedded_dtr.client(user="").get(path)
+    assert answer.status_code in {400, 401, 404}
+    assert answer.headers.get("WWW-Authenticate", "").count('"') in {0, 6}
+
+
 def test_everything_that_happens_is_told_once_it_is_on_disk(
     embedded_dtr: InProcess, client: httpx.Client
 ) -> None:
