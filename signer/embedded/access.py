@@ -12,11 +12,11 @@ Source: DTR's documented permission levels (read-only, read-write, admin).
 
 from typing import Final
 
-from signer.embedded.accounts import Accounts
 from signer.embedded.database import Database
 from signer.embedded.errors import ApiError
 from signer.embedded.identity import DELETE, EVERYTHING, PULL, PUSH, Identity, Scope
 from signer.embedded.repositories import PUBLIC, Repositories
+from signer.embedded.teams import Teams
 from signer.errors import UsageError
 from signer.names import ImageReference
 
@@ -49,15 +49,13 @@ class Access:
 
     Args:
         database: its table is made here.
-        accounts: who is who.
+        teams: who belongs where.
         repositories: what is public.
     """
 
-    def __init__(
-        self, database: Database, *, accounts: Accounts, repositories: Repositories
-    ) -> None:
+    def __init__(self, database: Database, *, teams: Teams, repositories: Repositories) -> None:
         self._database = database
-        self._accounts = accounts
+        self._teams = teams
         self._repositories = repositories
         database.create(SCHEMA)
 
@@ -84,7 +82,7 @@ class Access:
         return (
             identity.is_admin
             or identity.name == namespace
-            or self._accounts.membership(namespace, identity.name) is True
+            or self._teams.membership(namespace, identity.name) is True
         )
 
     def may(self, identity: Identity, action: str, *, namespace: str, name: str) -> bool:
@@ -117,7 +115,7 @@ class Access:
         if level not in _ORDER:
             raise ApiError(400, "INVALID_ACCESS_LEVEL", "levels: read-only, read-write, admin")
         with self._database.write() as connection:
-            found = self._accounts.team(organisation, team)
+            found = self._teams.get(organisation, team)
             connection.execute(
                 "DELETE FROM team_access WHERE team = ? AND namespace = ? AND name = ?",
                 (found.id, organisation, name),

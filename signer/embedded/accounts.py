@@ -1,4 +1,4 @@
-"""Accounts, organisations and teams; passwords are kept as scrypt hashes.
+"""Accounts: users and organisations; passwords are kept as scrypt hashes.
 
 Rules:
 
@@ -35,24 +35,6 @@ CREATE TABLE IF NOT EXISTS accounts (
     password TEXT NOT NULL DEFAULT '',
     created_at TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS organisation_members (
-    organisation TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    member TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    is_admin INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (organisation, member)
-);
-CREATE TABLE IF NOT EXISTS teams (
-    id TEXT PRIMARY KEY,
-    organisation TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    name TEXT NOT NULL,
-    description TEXT NOT NULL DEFAULT '',
-    UNIQUE (organisation, name)
-);
-CREATE TABLE IF NOT EXISTS team_members (
-    team TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
-    member TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    PRIMARY KEY (team, member)
-);
 """
 
 ADMIN: Final = "admin"
@@ -76,17 +58,6 @@ class Account:
     is_active: bool
     full_name: str
     created_at: str
-
-
-@dataclass(frozen=True)
-class Team:
-    """A team of an organisation, with the names of its members."""
-
-    id: str
-    organisation: str
-    name: str
-    description: str
-    members: tuple[str, ...]
 
 
 class Accounts:
@@ -126,15 +97,14 @@ class Accounts:
         Raises:
             ApiError: 400 for a name or password that cannot be taken, 409 ACCOUNT_EXISTS.
         """
-        if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-            raise ApiError(400, "INVALID_FORM_FIELD", f"{name[:_MAX_NAME]!r} is no account's name")
+        require_name(name)
         stored = "" if is_org else _hash_of_new(password)
         with self._database.write() as connection:
             try:
                 connection.execute(
                     "INSERT INTO accounts (id, name, is_org, is_admin, full_name, password, "
                     "created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (_id(), name, is_org, is_admin, full_name, stored, self._now()),
+                    (new_id(), name, is_org, is_admin, full_name, stored, self._now()),
                 )
             except sqlite3.IntegrityError as error:
                 raise ApiError(409, "ACCOUNT_EXISTS", f"an account {name} exists") from error
@@ -158,6 +128,17 @@ class Accounts:
         found = self.find(name)
         if found is None:
             raise ApiError(404, "NO_SUCH_ACCOUNT", "an account with this name does not exist")
+        return found
+
+    def organisation(self, name: str) -> Account:
+        """Return an organisation.
+
+        Raises:
+            ApiError: 404 NO_SUCH_ACCOUNT.
+        """
+        found = self.get(name)
+        if not found.is_org:
+            raise ApiError(404, "NO_SUCH_ACCOUNT", "an organization with this name does not exist")
         return found
 
     def find_all(self) -> list[Account]:
@@ -205,112 +186,19 @@ class Accounts:
             return None
         return Identity(found.name, found.is_admin)
 
-    def add_member(self, organisation: str, member: str, *, is_admin: bool = False) -> None:
-        """Make a user a member of an organisation, or change whether it administers it.
 
-        Raises:
-            ApiError: 404 NO_SUCH_ACCOUNT.
-        """
-        with self._database.write() as connection:
-            self._organisation(organisation)
-            self.get(member)
-            connection.execute(
-                "INSERT INTO organisation_members (organisation, member, is_admin) "
-                "VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET is_admin = excluded.is_admin",
-                (organisation, member, is_admin),
-            )
+def require_name(name: str) -> None:
+    """Check the name of an account or team.
 
-    def membership(self, organisation: str, member: str) -> bool | None:
-        """Return whether a member administers the organisation; None for other accounts."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT is_admin FROM organisation_members WHERE organisation = ? AND member = ?",
-                (organisation, member),
-            ).fetchone()
-        return bool(row["is_admin"]) if row else None
-
-    def create_team(self, organisation: str, name: str, *, description: str = "") -> Team:
-        """Make a team.
-
-        Raises:
-            ApiError: 400 for the name, 404 NO_SUCH_ACCOUNT, 409 TEAM_EXISTS.
-        """
-        if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-            raise ApiError(400, "INVALID_FORM_FIELD", f"{name[:_MAX_NAME]!r} is no team's name")
-        with self._database.write() as connection:
-            self._organisation(organisation)
-            try:
-                connection.execute(
-                    "INSERT INTO teams (id, organisation, name, description) VALUES (?, ?, ?, ?)",
-                    (_id(), organisation, name, description),
-                )
-            except sqlite3.IntegrityError as error:
-                raise ApiError(409, "TEAM_EXISTS", f"a team {name} exists") from error
-            return self.team(organisation, name)
-
-    def team(self, organisation: str, name: str) -> Team:
-        """Return a team with its members.
-
-        Raises:
-            ApiError: 404 NO_SUCH_TEAM.
-        """
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT id, organisation, name, description FROM teams "
-                "WHERE organisation = ? AND name = ?",
-                (organisation, name),
-            ).fetchone()
-            if row is None:
-                raise ApiError(404, "NO_SUCH_TEAM", "a team with this name does not exist")
-            members = connection.execute(
-                "SELECT member FROM team_members WHERE team = ? ORDER BY member", (row["id"],)
-            ).fetchall()
-        names = tuple(member["member"] for member in members)
-        return Team(row["id"], row["organisation"], row["name"], row["description"], names)
-
-    def teams(self, organisation: str) -> list[Team]:
-        """Return an organisation's teams by name."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT name FROM teams WHERE organisation = ? ORDER BY name", (organisation,)
-            ).fetchall()
-            return [self.team(organisation, row["name"]) for row in rows]
-
-    def add_team_member(self, organisation: str, team: str, member: str) -> None:
-        """Put a user into a team, and into its organisation if need be.
-
-        Raises:
-            ApiError: 404 NO_SUCH_ACCOUNT or NO_SUCH_TEAM.
-        """
-        with self._database.write() as connection:
-            found = self.team(organisation, team)
-            if self.membership(organisation, member) is None:
-                self.add_member(organisation, member)
-            connection.execute(
-                "INSERT INTO team_members (team, member) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (found.id, member),
-            )
-
-    def remove_team_member(self, organisation: str, team: str, member: str) -> None:
-        """Take a user out of a team.
-
-        Raises:
-            ApiError: 404 NO_SUCH_TEAM.
-        """
-        with self._database.write() as connection:
-            found = self.team(organisation, team)
-            connection.execute(
-                "DELETE FROM team_members WHERE team = ? AND member = ?", (found.id, member)
-            )
-
-    def _organisation(self, name: str) -> Account:
-        found = self.get(name)
-        if not found.is_org:
-            raise ApiError(404, "NO_SUCH_ACCOUNT", "an organization with this name does not exist")
-        return found
+    Raises:
+        ApiError: 400 INVALID_FORM_FIELD.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
+        raise ApiError(400, "INVALID_FORM_FIELD", f"{name[:_MAX_NAME]!r} cannot be a name")
 
 
-def _id() -> str:
+def new_id() -> str:
+    """Return an id for an account or a team."""
     return secrets.token_hex(16)
 
 

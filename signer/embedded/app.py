@@ -21,17 +21,21 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from signer.embedded.access import Access
+from signer.embedded.account_routes import AccountRoutes
 from signer.embedded.accounts import Accounts
 from signer.embedded.blob_routes import BlobRoutes
 from signer.embedded.blobs import Blobs
 from signer.embedded.certificates import Certificates, load_certificates
 from signer.embedded.database import Database
+from signer.embedded.dtr.service import DtrService, open_service
 from signer.embedded.errors import ApiError
 from signer.embedded.images import Images
 from signer.embedded.notary.routes import routes as notary_routes
 from signer.embedded.notary.service import NotaryService
+from signer.embedded.refresh_tokens import RefreshTokens
 from signer.embedded.registry import Registry
 from signer.embedded.repositories import Repositories
+from signer.embedded.teams import Teams
 from signer.embedded.tokens import Tokens
 from signer.errors import SignerError
 from signer.files import make_private_directory
@@ -49,13 +53,15 @@ class Dtr:
         url: ``https://HOST:PORT``.
         certificates: its authority, and what it shows.
         database: everything but the blobs' bytes.
-        accounts: users, organisations, teams.
+        accounts: users and organisations.
+        teams: who belongs where.
         repositories: names and settings; events of everything below.
         images: manifests and tags.
         blobs: layers and configurations.
         access: who may do what.
         tokens: issues and checks tokens.
         notary: the Notary server.
+        api: DTR's API, promotion, webhooks.
     """
 
     directory: Path
@@ -63,12 +69,14 @@ class Dtr:
     certificates: Certificates
     database: Database
     accounts: Accounts
+    teams: Teams
     repositories: Repositories
     images: Images
     blobs: Blobs
     access: Access
     tokens: Tokens
     notary: NotaryService
+    api: DtrService
 
     @property
     def host(self) -> str:
@@ -111,10 +119,11 @@ def open_dtr(
     repositories = Repositories(database, now=now)
     images = Images(database, repositories, host=host, now=now)
     blobs = Blobs(directory, database)
-    access = Access(database, accounts=accounts, repositories=repositories)
+    teams = Teams(database, accounts=accounts)
+    access = Access(database, teams=teams, repositories=repositories)
     tokens = Tokens(
-        database,
-        accounts=accounts,
+        accounts,
+        refresh_tokens=RefreshTokens(database, accounts=accounts, now=now),
         access=access,
         signing=certificates.token,
         url=url,
@@ -126,12 +135,25 @@ def open_dtr(
         certificates=certificates,
         database=database,
         accounts=accounts,
+        teams=teams,
         repositories=repositories,
         images=images,
         blobs=blobs,
         access=access,
         tokens=tokens,
         notary=NotaryService(database, now=clock),
+        api=open_service(
+            database,
+            host=host,
+            authenticate=tokens.authenticate,
+            access=access,
+            accounts=accounts,
+            repositories=repositories,
+            images=images,
+            blobs=blobs,
+            now=now,
+            clock=lambda: clock().timestamp(),
+        ),
     )
 
 
@@ -141,6 +163,13 @@ def create_app(dtr: Dtr) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/ca", _ca(dtr), methods=["GET"]),
         *dtr.tokens.routes(),
+        *AccountRoutes(
+            dtr.accounts,
+            teams=dtr.teams,
+            access=dtr.access,
+            authenticate=dtr.tokens.authenticate,
+        ).routes(),
+        *dtr.api.routes,
         # Before the registry's: a role's name may look like a path of the registry.
         *notary_routes(dtr.notary, authorise=authorise),
         *BlobRoutes(dtr.repositories, dtr.blobs, authorise).routes(),

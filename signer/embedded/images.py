@@ -263,11 +263,12 @@ class Images:
             self.manifest(repository, digest)
             for tag in self.tags(repository, digest=digest):
                 self.delete_tag(repository, tag.name, author=author)
-            connection.execute(
-                "DELETE FROM manifests WHERE repository = ? AND digest = ?", (repository.id, digest)
-            )
+            # Told of while it is there: listeners in the transaction look at what goes.
             self._repositories.happened(
                 ManifestDeleted(repository.namespace, repository.name, author, self._now(), digest)
+            )
+            connection.execute(
+                "DELETE FROM manifests WHERE repository = ? AND digest = ?", (repository.id, digest)
             )
 
 

@@ -228,8 +228,9 @@ class Repositories:
         with self._database.write() as connection:
             found = self.get(namespace, name)
             self.ask_guards(found, "")
-            connection.execute("DELETE FROM repositories WHERE id = ?", (found.id,))
+            # Told of while it is there: listeners in the transaction look at what goes.
             self.happened(RepositoryDeleted(namespace, name, author, self._now()))
+            connection.execute("DELETE FROM repositories WHERE id = ?", (found.id,))
 
     def ask_guards(self, repository: Repository, tag: str) -> None:
         """Ask whether a tag, or with an empty tag the repository, may be deleted."""

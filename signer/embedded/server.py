@@ -98,8 +98,10 @@ def serve(
             url = listen.url(sockets[0].getsockname()[1])
             dtr = open_dtr(directory, url=url, hosts=_names(listen))
             try:
+                dtr.api.deliveries.start()
                 asyncio.run(_Server(dtr, on_ready, access_log=access_log).serve(sockets=sockets))
             finally:
+                dtr.api.deliveries.stop()
                 dtr.close()
         finally:
             for bound in sockets:

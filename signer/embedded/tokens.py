@@ -7,15 +7,13 @@ Rules:
 - it has what was asked for and may be had, so a client gets one even without rights; the server
   that is then asked refuses it;
 - a scope must match exactly: the same type and name, and every action (``*`` has them all);
-- an account that is gone or inactive is refused with whatever token it still has;
-- refresh tokens are kept as hashes, and end with a change of the password.
+- an account that is gone or inactive is refused with whatever token it still has.
 
 Source: the registry's token authentication specification (token, oauth, jwt, scope).
 """
 
 import base64
 import binascii
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -31,21 +29,12 @@ from signer.embedded.access import Access
 from signer.embedded.accounts import Accounts
 from signer.embedded.bodies import read_body
 from signer.embedded.certificates import KeyPair
-from signer.embedded.database import Database
 from signer.embedded.errors import ApiError
 from signer.embedded.identity import ANONYMOUS, Identity, Scope
 from signer.embedded.jwt import Access as AccessClaim
 from signer.embedded.jwt import Claims, InvalidTokenError, decode, encode
+from signer.embedded.refresh_tokens import RefreshTokens
 from signer.embedded.repositories import utc_now
-
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS refresh_tokens (
-    hash TEXT PRIMARY KEY,
-    account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    password TEXT NOT NULL,
-    created_at TEXT NOT NULL
-);
-"""
 
 ISSUER: Final = "dtr"
 TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
@@ -62,8 +51,8 @@ class Tokens:
     """Issues tokens, and checks those of requests.
 
     Args:
-        database: its table is made here.
         accounts: who is who.
+        refresh_tokens: what clients keep instead of a password.
         access: who may do what.
         signing: the key and certificate of tokens.
         url: the server's, ``https://HOST:PORT``.
@@ -72,22 +61,21 @@ class Tokens:
 
     def __init__(
         self,
-        database: Database,
-        *,
         accounts: Accounts,
+        *,
+        refresh_tokens: RefreshTokens,
         access: Access,
         signing: KeyPair,
         url: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._database = database
         self._accounts = accounts
+        self._refresh_tokens = refresh_tokens
         self._access = access
         self._signing = signing
         self._realm = f"{url}{TOKEN_PATH}"
         self._service = url.partition("://")[2]
         self._clock = clock
-        database.create(SCHEMA)
 
     def authorise(self, request: Request, scope: Scope | None) -> Identity:
         """Check that a request may have ``scope``; without one any account will do.
@@ -193,7 +181,7 @@ class Tokens:
             case "password":
                 identity = self._accounts.check_password(value("username"), value("password"))
             case "refresh_token":
-                identity = self._of_refresh_token(refresh)
+                identity = self._refresh_tokens.identity(refresh)
             case _:
                 raise ApiError(400, "UNSUPPORTED", "grant_type is password or refresh_token")
         if identity is None:
@@ -226,7 +214,7 @@ class Tokens:
             "scope": " ".join(str(self._access.granted(identity, scope)) for scope in wanted),
         }
         if offline and not identity.is_anonymous:
-            content["refresh_token"] = refresh or self._new_refresh_token(identity)
+            content["refresh_token"] = refresh or self._refresh_tokens.create(identity)
         elif refresh:
             content["refresh_token"] = refresh
         return JSONResponse(content, headers={"Cache-Control": "no-store"})
@@ -251,25 +239,6 @@ class Tokens:
         if not ours or not claims.nbf - _SKEW_SECONDS <= now < claims.exp:
             return None
         return self._accounts.identity(claims.sub) if claims.sub else ANONYMOUS
-
-    def _new_refresh_token(self, identity: Identity) -> str:
-        token = secrets.token_urlsafe(32)
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO refresh_tokens (hash, account, password, created_at) "
-                "SELECT ?, name, password, ? FROM accounts WHERE name = ?",
-                (_hash(token), utc_now(), identity.name),
-            )
-        return token
-
-    def _of_refresh_token(self, token: str) -> Identity | None:
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT account FROM refresh_tokens JOIN accounts ON name = account "
-                "WHERE hash = ? AND refresh_tokens.password = accounts.password",
-                (_hash(token),),
-            ).fetchone()
-        return self._accounts.identity(row["account"]) if row else None
 
     def _challenge(self, scope: Scope | None, *, error: str = "") -> ApiError:
         parameters = {"realm": self._realm, "service": self._service}
@@ -314,7 +283,3 @@ def _parse_form(body: bytes) -> dict[str, list[str]]:
         return parse_qs(body.decode(), max_num_fields=_MAX_SCOPES * 2)
     except ValueError as error:
         raise ApiError(400, "MALFORMED_FORM", "the form cannot be read") from error
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -185,7 +185,8 @@ class Credentials:
             token, text = entry.get("identitytoken", ""), entry.get("auth", "")
             if not isinstance(token, str) or not isinstance(text, str):
                 raise self._malformed("'auth' and 'identitytoken' must be strings")
-            basic = _decode_basic(text)
+            # Beside an identity token docker stores the user with an empty password.
+            basic = _decode_basic(text, needs_password=not token)
             if text and basic is None:
                 raise self._malformed(f"the 'auth' of {name!r} is not base64 of USER:PASSWORD")
             if token:
@@ -271,14 +272,15 @@ def _helper_failed(program: str, key: str, why: str) -> AuthError:
     )
 
 
-def _decode_basic(text: str) -> Credential | None:
+def _decode_basic(text: str, *, needs_password: bool = True) -> Credential | None:
     """Decode base64 of ``USER:PASSWORD``; None where it is empty or no such thing."""
     try:
         decoded = base64.b64decode(text, validate=True).decode().rstrip("\0")
     except (binascii.Error, ValueError):
         return None
     username, colon, password = decoded.partition(":")
-    return Credential(username, password) if colon and username and password else None
+    complete = colon and username and (password or not needs_password)
+    return Credential(username, password) if complete else None
 
 
 def _normalised(host: str) -> str:

@@ -65,6 +65,15 @@ def test_an_unreachable_server_is_no_attack(
     reader.refuses("network", ExitCode.NETWORK, step=step)
 
 
+@pytest.mark.parametrize("role", [SNAPSHOT, TARGETS, RELEASES])
+def test_a_guess_that_the_server_fails_at_does_no_harm(
+    server: SimulatedCollection, reader: Reader, role: str
+) -> None:
+    """On SQL a server answers 500 for a role that its snapshot did not name at that moment."""
+    server.answers[(role, "", 0)] = NetworkError("HTTP 500")
+    reader.accepts()
+
+
 @pytest.mark.parametrize("role", [TARGETS, RELEASES, GITLAB, SNAPSHOT])
 @pytest.mark.parametrize("extra", [b" ", b"\n", b"\x00"])
 def test_even_a_byte_after_the_file_is_refused(

@@ -134,6 +134,22 @@ def test_signer_initialises_signs_and_verifies(
     signer("verify", f"{gun}:1@{other}", expect=3)
 
 
+def test_signer_uses_what_docker_login_stored(
+    docker: LoggedIn, dtr: EmbeddedDtr, fresh_repository: str, tmp_path: Path
+) -> None:
+    stored = (docker.config / "config.json").read_text()
+    assert dtr.host in stored
+    gun = f"{dtr.host}/{fresh_repository}"
+    push_image(dtr, fresh_repository, "1")
+    signer = SignerCli(tmp_path / "signer", authority=dtr.authority)
+    bundle = write_bundle(tmp_path / "bundle")
+    signer.config.mkdir(parents=True)
+    (signer.config / "config.json").write_text(stored)
+    signer("init", gun, "--signer", f"gitlab={bundle / 'cert.pem'}")
+    signer("sign", f"{gun}:1", "--key", bundle / "key.pem")
+    assert signer.json("verify", f"{gun}:1")["verdict"] == "accept"
+
+
 def test_nothing_that_was_confirmed_is_lost_when_the_server_is_killed_again_and_again(
     tmp_path: Path,
 ) -> None:

@@ -20,7 +20,7 @@ _CODES: Final[dict[str, tuple[int, str]]] = {
     "INVALID_UPDATE": (400, "Update sent by the client is invalid."),
     "INVALID_GUN": (400, "The server does not support actions on images of this name."),
     "INVALID_PARAMETERS": (400, "The parameters provided are not valid."),
-    "UNKNOWN": (500, "An unknown error occurred."),
+    "UNKNOWN": (500, "unknown error"),
 }
 
 BAD_HIERARCHY: Final = "ErrBadHierarchy"

@@ -19,7 +19,6 @@ from signer.dialect.keys import NotaryKey
 from signer.keys.certificates import self_signed_root
 from signer.keys.signers import FileSigner
 from signer.names import Gun
-from tests.components.notary_server import NotaryServer
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 _numbers = itertools.count(1)
@@ -52,9 +51,8 @@ class Author:
         server_keys: public keys that the server gave, by role.
     """
 
-    def __init__(self, server: NotaryServer, client: httpx.Client) -> None:
+    def __init__(self, client: httpx.Client) -> None:
         self.gun = Gun(f"dtr.test/author/example-{next(_numbers)}")
-        self.server = server
         self.client = client
         self.server_keys: dict[str, NotaryKey] = {}
 

@@ -37,4 +37,4 @@ def authors(
 ) -> Authors:
     """An author at each server, with a collection of its own."""
     embedded, real = clients
-    return Authors(Author(embedded_notary, embedded), Author(notary_server, real))
+    return Authors(Author(embedded), Author(real))

@@ -101,7 +101,7 @@ def test_the_whole_changefeed_is_of_all_collections(authors: Authors) -> None:
     for author in authors:
         start = author.ask("GET", "/v2/_trust/changefeed?records=-1&change_id=-1").json()["records"]
         since = start[-1]["ID"] if start else "0"
-        other = Author(author.server, author.client)
+        other = Author(author.client)
         author.begin()
         other.begin()
         query = f"/v2/_trust/changefeed?records=10&change_id={since}"

@@ -55,7 +55,7 @@ def test_a_server_killed_while_it_is_published_to_has_lost_nothing_it_confirmed(
     own_server: EmbeddedNotary, tmp_path: Path
 ) -> None:
     with own_server.client() as client:
-        author = Author(own_server, client)
+        author = Author(client)
         author.begin()
     confirmed = 1
     for kill in range(KILLS):
@@ -99,7 +99,7 @@ def _publish_until_it_fails(
 def test_a_pending_key_outlives_a_kill(own_server: EmbeddedNotary) -> None:
     """A client has its root ready; the server must still sign for the key it gave."""
     with own_server.client() as client:
-        author = Author(own_server, client)
+        author = Author(client)
         files = {"root": author.root(), "targets": author.targets()}
     own_server.kill()
     own_server.start()
@@ -113,7 +113,7 @@ def test_eight_publishers_at_once_lose_no_update_and_conflicts_are_version(
     embedded_notary: EmbeddedNotary,
 ) -> None:
     with embedded_notary.client() as client:
-        first = Author(embedded_notary, client)
+        first = Author(client)
         first.begin(names=())
         barrier = threading.Barrier(PUBLISHERS)
         with ThreadPoolExecutor(PUBLISHERS) as pool:
@@ -134,7 +134,7 @@ def _add_tags(server: EmbeddedNotary, gun: Gun, number: int, barrier: threading.
     """Add tags by reading and publishing; return how often others were faster."""
     conflicts = 0
     with server.client() as client:
-        author = Author(server, client)
+        author = Author(client)
         author.gun = gun
         barrier.wait(60)
         for tag in range(TAGS_EACH):

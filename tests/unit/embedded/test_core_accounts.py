@@ -102,16 +102,16 @@ def test_a_team_has_what_its_level_says_for_one_repository_or_all(
     dtr = embedded_dtr.dtr
     anna = _user(embedded_dtr, "anna")
     dtr.accounts.create("ci", is_org=True)
-    dtr.accounts.create_team("ci", "gitlab")
-    dtr.accounts.add_team_member("ci", "gitlab", "anna")
-    assert dtr.accounts.team("ci", "gitlab").members == ("anna",)
+    dtr.teams.create("ci", "gitlab")
+    dtr.teams.join("ci", "gitlab", "anna")
+    assert dtr.teams.get("ci", "gitlab").members == ("anna",)
     assert dtr.access.level(anna, "ci", "app") == ""
     dtr.access.set_team_level("ci", "gitlab", name="app", level="read-write")
     dtr.access.set_team_level("ci", "gitlab", name="", level="read-only")
     assert dtr.access.level(anna, "ci", "app") == "read-write"
     assert dtr.access.level(anna, "ci", "other") == "read-only"
     assert dtr.access.team_levels("ci", "app") == {"gitlab": "read-write"}
-    dtr.accounts.remove_team_member("ci", "gitlab", "anna")
+    dtr.teams.leave("ci", "gitlab", "anna")
     assert dtr.access.level(anna, "ci", "app") == ""
 
 
@@ -121,8 +121,8 @@ def test_an_organisations_admin_owns_its_namespace_and_a_member_does_not(
     dtr = embedded_dtr.dtr
     anna, bert = _user(embedded_dtr, "anna"), _user(embedded_dtr, "bert")
     dtr.accounts.create("ci", is_org=True)
-    dtr.accounts.add_member("ci", "anna", is_admin=True)
-    dtr.accounts.add_member("ci", "bert")
+    dtr.teams.add_member("ci", "anna", is_admin=True)
+    dtr.teams.add_member("ci", "bert")
     assert dtr.access.level(anna, "ci", "app") == "admin"
     assert dtr.access.level(bert, "ci", "app") == ""
 

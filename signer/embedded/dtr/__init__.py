@@ -1,0 +1,1 @@
+"""The API of the embedded DTR: repositories, tags, scans, promotion, webhooks."""
