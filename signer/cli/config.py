@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from signer.cli.configuration import Configuration
+from signer.dtr.gate import GateConditions
 from signer.errors import UsageError
 from signer.signing.session import PinSources
 
@@ -104,6 +105,17 @@ def _configuration(path: Path, content: _File) -> Configuration:
             authorities=tuple(base / name for name in authorities if name),
             trust_on_first_use=trust.trust_on_first_use,
         ),
+        gate=_gate(content.signing.gate),
+    )
+
+
+def _gate(gate: _Gate) -> GateConditions:
+    return GateConditions(
+        promoted=gate.promoted,
+        policies=tuple(gate.policies),
+        max_critical=gate.max_critical,
+        max_major=gate.max_major,
+        max_minor=gate.max_minor,
     )
 
 

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signer.signing.session import PinSources
+
+if TYPE_CHECKING:
+    from signer.dtr.gate import GateConditions
 
 DEFAULT_FILES = (Path("signer.toml"), Path("~/.config/signer/signer.toml"))
 
@@ -22,6 +26,7 @@ class Configuration:
         key: source of the signing key, or empty.
         allow: patterns of repositories that may be signed; None where nothing is said.
         pins: how an unknown root may be trusted.
+        gate: what is demanded of a promotion; None where the file says nothing.
         has_gate: whether there is a section ``signing.gate``.
         has_audit: whether there is a section ``audit``.
     """
@@ -34,6 +39,7 @@ class Configuration:
     key: str = ""
     allow: tuple[str, ...] | None = None
     pins: PinSources = field(default_factory=PinSources)
+    gate: "GateConditions | None" = None
     has_gate: bool = False
     has_audit: bool = False
 

@@ -19,6 +19,10 @@ from signer.errors import ExitCode, SignerError, UsageError
 SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Sign and verify": {
         "sign": ("signer.cli.sign", "Sign image tags with the registry's digest."),
+        "reconcile": (
+            "signer.cli.reconcile",
+            "Sign what DTR has promoted and nobody has signed.",
+        ),
         "verify": ("signer.cli.verify", "Decide whether images are signed as required."),
         "inspect": ("signer.cli.inspect", "Show who signed what, with which keys."),
         "revoke": ("signer.cli.revoke", "Take a tag's signature away."),

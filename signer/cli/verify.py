@@ -6,11 +6,13 @@ import click
 
 from signer.cli.globals import GlobalOptions, global_options
 from signer.cli.output import error_content, print_json, wrapped
+from signer.cli.reporting import publish_reports, report_options
 from signer.cli.trusting import trust_options
 from signer.errors import ExitCode, worst_exit_code
 
 if TYPE_CHECKING:
     from signer.policy.verdict import Verdict
+    from signer.report.outcome import Outcome
     from signer.signing.session import PinSources
 
 _DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
@@ -25,6 +27,7 @@ _INDENT = " " * 5  # under a step's status, and a digest behind it still fits
 )
 @trust_options
 @global_options
+@report_options("verify")
 def command(
     options: GlobalOptions,
     *,
@@ -46,13 +49,21 @@ def command(
         verdicts = verify_images(session, images, requirement=Requirement(signers=signers))
     codes = [int(verdict.exit_code) for verdict in verdicts]
     if not _DECIDED.intersection(codes) and verdicts[0].reason:
+        publish_reports(lambda: _outcomes(verdicts))
         raise next(v.reason for v in verdicts if v.reason and v.exit_code == worst_exit_code(codes))
     if options.as_json:
         print_json("verify", verify_content(verdicts))
     else:
         for verdict in verdicts:
             _print_text(verdict, options)
+    publish_reports(lambda: _outcomes(verdicts))
     return worst_exit_code(codes)
+
+
+def _outcomes(verdicts: "list[Verdict]") -> "list[Outcome]":
+    from signer.report.outcome import of_verdict
+
+    return [of_verdict(verdict) for verdict in verdicts]
 
 
 def verify_content(verdicts: "list[Verdict]") -> dict[str, Any]:

@@ -59,6 +59,3 @@ class JobResult(SignResult):
 
     custom: Json = None
     """What is signed beside the digest; None where what was there was left."""
-
-    reason: str = ""
-    """Why it was skipped."""

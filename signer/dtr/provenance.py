@@ -67,13 +67,15 @@ def pipeline_of(environment: Mapping[str, str]) -> Pipeline:
 
 
 def provenance(
-    promotion: Promotion,
+    promotion: Promotion | None,
     *,
     scans: Sequence[Scan] = (),
     pipeline: Pipeline | None = None,
     sbom: Sbom | None = None,
 ) -> dict[str, Json]:
     """Return the custom data ``{"provenance": {...}}`` of a promotion that passed the gate.
+
+    For an image that was named, not promoted, there is no promotion and no scan to tell of.
 
     Of several platforms the highest count of each severity and the oldest check are named.
 
@@ -85,11 +87,7 @@ def provenance(
             "commit": pipeline.commit if _COMMIT.fullmatch(pipeline.commit) else "",
             "url": go_safe_url(pipeline.url),
         },
-        "promotion": {
-            "at": format_time(promotion.promoted_at) if promotion.promoted_at else "",
-            "from": promotion.source,
-            "policy": promotion.policy_id,
-        },
+        "promotion": _promotion_part(promotion),
         "sbom": {"sha256": sbom.sha256, "type": sbom.media_type} if sbom else {},
         "scan": _scan_part(scans),
         "signer": __version__,
@@ -124,6 +122,16 @@ def go_safe_url(url: str) -> str:
     except UnicodeEncodeError:
         return ""
     return safe if len(safe) <= _MAX_URL else ""
+
+
+def _promotion_part(promotion: Promotion | None) -> dict[str, Json]:
+    if promotion is None:
+        return {}
+    return {
+        "at": format_time(promotion.promoted_at) if promotion.promoted_at else "",
+        "from": promotion.source,
+        "policy": promotion.policy_id,
+    }
 
 
 def _scan_part(scans: Sequence[Scan]) -> dict[str, Json]:

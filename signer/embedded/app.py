@@ -27,6 +27,7 @@ from signer.embedded.blob_routes import BlobRoutes
 from signer.embedded.blobs import Blobs
 from signer.embedded.certificates import Certificates, load_certificates
 from signer.embedded.database import Database
+from signer.embedded.dtr.sender import Send, send
 from signer.embedded.dtr.service import DtrService, open_service
 from signer.embedded.errors import ApiError
 from signer.embedded.images import Images
@@ -94,6 +95,7 @@ def open_dtr(
     url: str,
     hosts: tuple[str, ...] = (),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sender: Send = send,
 ) -> Dtr:
     """Open a data directory; at the first start, make everything that is in it.
 
@@ -102,6 +104,7 @@ def open_dtr(
         url: where clients reach the server.
         hosts: names and addresses for the server's certificate, beside those of loopback.
         clock: the time.
+        sender: sends webhooks.
 
     Raises:
         SignerError: something in the directory cannot be read or written.
@@ -153,6 +156,7 @@ def open_dtr(
             blobs=blobs,
             now=now,
             clock=lambda: clock().timestamp(),
+            sender=sender,
         ),
     )
 

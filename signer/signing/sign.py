@@ -67,6 +67,7 @@ class SignResult:
         versions: of the roles, after the publish.
         warnings: what users should know.
         error: why it was refused or failed.
+        reason: why it was skipped.
     """
 
     image: str
@@ -78,6 +79,7 @@ class SignResult:
     versions: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: SignerError | None = None
+    reason: str = ""
 
 
 def sign_images(

@@ -53,7 +53,7 @@ def test_the_help_has_the_commands_by_section(plain: WatchedSigner) -> None:
     shown = plain("--help").stdout
     sections = re.findall(r"^([A-Z][a-z -]+):\n((?:  .*\n)+)", shown, re.MULTILINE)
     names = {title: re.findall(r"^  ([a-z]+) ", body, re.MULTILINE) for title, body in sections}
-    assert names["Sign and verify"] == ["sign", "verify", "inspect", "revoke"]
+    assert names["Sign and verify"] == ["sign", "reconcile", "verify", "inspect", "revoke"]
     assert names["Collections and keys"][:4] == ["init", "delegation", "keys", "ca"]
     assert next(iter(names)) == "Options"
 

@@ -203,16 +203,13 @@ class _Update:
         return _new_file(upload)
 
     def _uploaded(self) -> dict[RoleName, bytes]:
-        """Return what a new snapshot names anew: the uploaded files, and root."""
-        return {
-            name: wire
-            for name, wire in self.looked_at.items()
-            if name == ROOT or name in self.uploads
-        }
+        """Return what a new snapshot names anew."""
+        return {name: wire for name, wire in self.looked_at.items() if name in self.uploads}
 
     # 4 and 7
 
     def _check_versions(self, files: list[NewFile]) -> None:
+        """Refuse versions that are there, before what only late publishers do wrong is found."""
         stored = {file.role: self.store.current_version(self.gun, file.role) for file in files}
         for file in files:
             if file.version <= stored[file.role]:

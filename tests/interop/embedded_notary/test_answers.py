@@ -7,8 +7,12 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.interop.embedded_notary import cases_root, cases_server, cases_targets
 from tests.interop.embedded_notary.author import Author, Authors, put
 from tests.interop.embedded_notary.cases import CASES, PATHS
+
+_ADDED: Final = (cases_root, cases_targets, cases_server)
+"""Modules that have added their cases."""
 
 _STABLE: Final = re.compile(
     "Root modifications must|no pre-existing root|no snapshot was included|no timestamp keys"

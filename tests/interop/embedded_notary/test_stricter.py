@@ -262,6 +262,28 @@ def test_a_certificate_for_every_name_is_refused_where_the_real_server_accepts(
     assert real.status_code == 200
 
 
+def test_two_certificates_of_one_key_count_once_where_the_real_server_counts_them_twice(
+    authors: Authors,
+) -> None:
+    embedded, real = (
+        author.publish(
+            {
+                "root": author.root(
+                    roots=(author.root_key(), author.root_key(days_ago=2)), edit=_two_needed
+                ),
+                "targets": author.targets(),
+            }
+        )
+        for author in authors
+    )
+    assert _refusal(embedded)[0] == "ErrBadRoot"
+    assert real.status_code == 200
+
+
+def _two_needed(content: Content) -> None:
+    content["roles"]["root"]["threshold"] = 2
+
+
 def test_a_wrong_key_id_in_a_root_is_called_the_roots_fault(authors: Authors) -> None:
     embedded, real = (
         author.publish({"root": author.root(edit=_mislabelled), "targets": author.targets()})

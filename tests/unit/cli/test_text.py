@@ -31,9 +31,9 @@ def _verify() -> None:
 def _sign() -> None:
     versions = {f"targets/signer-{number}": number for number in range(6)}
     done = SignResult(_IMAGE, "signed", _ONE, _TWO, tuple(versions), versions=versions)
-    sign._print_text(done, _VERBOSE, dry_run=False)
+    sign.print_result(done, _VERBOSE, dry_run=False)
     failed = SignResult(_IMAGE, "refused", error=GateError(_SENTENCE, hint=_SENTENCE))
-    sign._print_text(failed, _VERBOSE, dry_run=False)
+    sign.print_result(failed, _VERBOSE, dry_run=False)
 
 
 def _inspect() -> None:

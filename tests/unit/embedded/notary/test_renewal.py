@@ -1,9 +1,15 @@
 """Timestamps and snapshots are signed anew when they are read after their expiry: NP 5.2."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from sqlite3 import Connection
 from typing import Any
 
+import pytest
+
+from signer.embedded.database import Database
 from tests.interop.embedded_notary.author import NOW, Author, in_days, put
 from tests.unit.embedded.inprocess import InProcess
 
@@ -69,9 +75,16 @@ def test_an_expired_snapshot_of_a_publishers_is_served_as_it_is(
     assert _signed(author, "timestamp")["version"] == 2, "and is not signed at every look"
 
 
-def test_readers_at_once_renew_once(dtr: InProcess, author: Author) -> None:
+def test_readers_that_see_the_expiry_at_once_renew_once(
+    dtr: InProcess, author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
     author.begin()
     dtr.clock.now = NOW + timedelta(days=20)
+    everybody, write = threading.Barrier(4, timeout=60), Database.write
+
+    def write_once_all_have_looked(database: Database) -> AbstractContextManager[Connection]:
+        everybody.wait()
+        return write(database)
 
     def read(_number: int) -> bytes:
         with dtr.client() as client:
@@ -79,8 +92,9 @@ def test_readers_at_once_renew_once(dtr: InProcess, author: Author) -> None:
             reader.gun = author.gun
             return reader.get("timestamp.json").raise_for_status().content
 
-    with ThreadPoolExecutor(8) as pool:
-        seen = set(pool.map(read, range(16)))
+    with monkeypatch.context() as patch, ThreadPoolExecutor(4) as pool:
+        patch.setattr(Database, "write", write_once_all_have_looked)
+        seen = set(pool.map(read, range(4)))
     assert len(seen) == 1
     assert _signed(author, "timestamp")["version"] == 2
 

@@ -1,0 +1,156 @@
+"""Reports for the CI system that runs a command: files where asked, and what its pages show.
+
+A command with ``@report_options`` hands its outcomes to ``publish_reports``; where it ends with an
+error before that, the error is reported. Nothing is written but what the command prints anyway.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from signer.cli.globals import GlobalOptions
+from signer.cli.output import wrapped
+from signer.errors import SignerError, UsageError
+
+if TYPE_CHECKING:
+    from signer.report.outcome import Outcome
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_META: Final = "signer.reports"
+
+
+@dataclass
+class _Reports:
+    """What one run of a command is to report."""
+
+    command: str
+    options: GlobalOptions
+    junit: Path | None
+    dotenv: Path | None
+    done: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody reads reports; otherwise their modules are not even loaded."""
+        on_host = any(os.environ.get(name) for name in ("GITLAB_CI", "GITHUB_ACTIONS"))
+        return bool(self.junit or self.dotenv or on_host)
+
+
+def report_options(command: str) -> Callable[[_Function], _Function]:
+    """Add ``--junit`` and ``--dotenv`` to a command; it belongs below ``@global_options``."""
+
+    def decorate(function: _Function) -> _Function:
+        @functools.wraps(function)
+        def wrapper(
+            options: GlobalOptions, *, junit: Path | None, dotenv: Path | None, **params: object
+        ) -> Any:  # noqa: ANN401 - whatever the command returns
+            for file in (junit, dotenv):
+                _require_directory(file)
+            reports = _Reports(command, options, junit, dotenv)
+            click.get_current_context().meta[_META] = reports
+            _warn_of_debugging()
+            try:
+                return function(options, **params)
+            except SignerError as error:
+                _report_error(reports, error)
+                raise
+
+        file = click.Path(path_type=Path, dir_okay=False)
+        wrapper = click.option(
+            "--dotenv", type=file, help="Write the digest as variables for later CI jobs."
+        )(wrapper)
+        return click.option("--junit", type=file, help="Write every check as JUnit XML.")(wrapper)  # type: ignore[return-value] # click adds parameters to it
+
+    return decorate
+
+
+def publish_reports(make_outcomes: "Callable[[], Sequence[Outcome]]") -> None:
+    """Report outcomes, where anybody asked for it; they are made only then.
+
+    Raises:
+        SignerError: a report cannot be written; the command's work has been done before.
+    """
+    reports = click.get_current_context().meta.get(_META)
+    if not isinstance(reports, _Reports) or not reports.wanted or reports.done:
+        return
+    reports.done = True
+    _publish(reports, make_outcomes())
+
+
+def _report_error(reports: _Reports, error: SignerError) -> None:
+    if not reports.wanted or reports.done:
+        return
+    reports.done = True
+    from signer.report.outcome import of_error
+
+    _publish(reports, [of_error(error)])
+
+
+def _publish(reports: _Reports, outcomes: "Sequence[Outcome]") -> None:
+    from signer.report import github, gitlab
+    from signer.report.host import CiHost, detect_host
+    from signer.report.junit import junit
+
+    command = reports.command
+    host = detect_host(os.environ)
+    if reports.junit:
+        _write(reports.junit, junit(outcomes, command=command))
+    if reports.dotenv:
+        _write(reports.dotenv, gitlab.dotenv(outcomes))
+    if host is CiHost.GITLAB and not reports.options.as_json and not reports.options.quiet:
+        now = datetime.now(tz=UTC)
+        click.echo(gitlab.sections(outcomes, command=command, now=now), nl=False, color=True)
+    if host is CiHost.GITHUB:
+        text = github.annotations(outcomes, command=command)
+        # With --json, standard output is one object; the runner reads commands from both.
+        click.echo(text, nl=False, err=reports.options.as_json)
+        _append("GITHUB_OUTPUT", github.step_outputs(outcomes))
+        _append("GITHUB_STEP_SUMMARY", github.summary(outcomes, command=command))
+
+
+def _warn_of_debugging() -> None:
+    if "CI_DEBUG_TRACE" not in os.environ:
+        return
+    from signer.report.host import debug_warning
+
+    text = debug_warning(os.environ)
+    if text:
+        click.echo(wrapped(f"warning: {text}"), err=True)
+
+
+def _require_directory(file: Path | None) -> None:
+    """Find out before the work that a report has no place to go."""
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"There is no directory {file.parent} to write {file.name} into.")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(str(file), error) from error
+
+
+def _append(variable: str, text: str) -> None:
+    name = os.environ.get(variable)
+    if not name:
+        return
+    try:
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _unwritable(f"{name} ({variable})", error) from error
+
+
+def _unwritable(name: str, error: OSError) -> SignerError:
+    return SignerError(
+        f"The report {name} cannot be written: {error.strerror or error}.",
+        hint="The command's own work has been done.",
+        code="report-not-written",
+    )

@@ -1,0 +1,1 @@
+"""What became of images, in the forms that CI hosts and their pages read."""
