@@ -5,7 +5,9 @@ import os
 import click
 
 from signer.cli.globals import GlobalOptions, docker_directory, global_options
+from signer.cli.notes import note_ca
 from signer.cli.output import print_json
+from signer.cli.recording import recorded
 from signer.errors import UsageError
 
 
@@ -19,6 +21,7 @@ from signer.errors import UsageError
     help="The CA certificate's SHA-256 fingerprint, as its admin told you.",
 )
 @global_options
+@recorded("ca")
 def command(options: GlobalOptions, *, host: str, fingerprints: tuple[str, ...]) -> int:
     """Fetch the CA of a DTR from https://HOST/ca and store it for docker and signer.
 
@@ -47,6 +50,7 @@ def command(options: GlobalOptions, *, host: str, fingerprints: tuple[str, ...])
             code="not-confirmed",
         )
     path = store_ca(docker_directory(os.environ), host, confirmed.pem)
+    note_ca(host, [certificate.sha256_fingerprint for certificate in confirmed.certificates])
     if options.as_json:
         certificates = [
             {

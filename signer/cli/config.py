@@ -79,6 +79,8 @@ def read_configuration(path: Path) -> Configuration:
         raise _bad(path, _explain(str(error), text)) from error
     if content.signing.allow == []:
         raise _bad(path, "[signing] allow is empty, so nothing could be signed")
+    if "audit" in table and not content.audit.file:
+        raise _bad(path, "[audit] names no file, so nothing would be recorded")
     return replace(
         _configuration(path, content),
         has_gate="gate" in table.get("signing", {}),
@@ -106,6 +108,7 @@ def _configuration(path: Path, content: _File) -> Configuration:
             trust_on_first_use=trust.trust_on_first_use,
         ),
         gate=_gate(content.signing.gate),
+        audit_file=base / content.audit.file if content.audit.file else None,
     )
 
 

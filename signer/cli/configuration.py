@@ -29,6 +29,7 @@ class Configuration:
         gate: what is demanded of a promotion; None where the file says nothing.
         has_gate: whether there is a section ``signing.gate``.
         has_audit: whether there is a section ``audit``.
+        audit_file: where what is changed is recorded, or None.
     """
 
     path: Path | None = None
@@ -42,6 +43,7 @@ class Configuration:
     gate: "GateConditions | None" = None
     has_gate: bool = False
     has_audit: bool = False
+    audit_file: Path | None = None
 
 
 def find_configuration(given: Path | None) -> Configuration:

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import note_delegation
 from signer.cli.output import print_json, table, wrapped
+from signer.cli.recording import recorded
 from signer.cli.signing_keys import key_options, load_keys
 from signer.cli.trusting import trust_options
 from signer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from signer.signing.delegations import DelegationChange
     from signer.signing.session import PinSources
 
@@ -71,6 +75,7 @@ def list_command(options: GlobalOptions, *, repository: str, pins: "PinSources |
 @key_options
 @trust_options
 @global_options
+@recorded("delegation-add")
 def add_command(
     options: GlobalOptions,
     *,
@@ -99,7 +104,7 @@ def add_command(
             session, options, keys=keys, guns=[gun], allow_shared_key_file=allow_shared_key_file
         )
         result = add_signer(session, repository, name=name, keys=public, signers=signers)
-    return _report(result, options)
+    return _report(result, options, key_ids=[key.canonical_id for key in public])
 
 
 @command.command("remove", short_help="Remove a signer.")
@@ -109,6 +114,7 @@ def add_command(
 @key_options
 @trust_options
 @global_options
+@recorded("delegation-remove")
 def remove_command(
     options: GlobalOptions,
     *,
@@ -136,7 +142,10 @@ def remove_command(
     return _report(result, options)
 
 
-def _report(result: "DelegationChange", options: GlobalOptions) -> int:
+def _report(
+    result: "DelegationChange", options: GlobalOptions, *, key_ids: "Sequence[str]" = ()
+) -> int:
+    note_delegation(result, key_ids=key_ids)
     if options.as_json:
         print_json(
             "delegation",

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import (
+    note_delegation,
+    note_initialised,
+    note_keys,
+    note_revoked,
+    note_signed,
+)
 from signer.cli.output import report_error
+from signer.cli.recording import note_failure, recorded
 from signer.errors import SignerError, UsageError, worst_exit_code
 
 if TYPE_CHECKING:
@@ -68,6 +76,7 @@ def inspect_command(options: GlobalOptions, *, images: tuple[str, ...], pretty: 
 @click.argument("image", metavar="IMAGE:TAG")
 @click.option("--local", is_flag=True, help="Refused: push the image first; no engine is asked.")
 @global_options
+@recorded("sign")
 def sign_command(options: GlobalOptions, *, image: str, local: bool) -> int:
     """Sign an image with the registry's digest and the keys of the trust directory."""
     from signer.signing.sign import as_request, sign_images
@@ -82,6 +91,7 @@ def sign_command(options: GlobalOptions, *, image: str, local: bool) -> int:
     click.echo(f"Signing and pushing trust metadata for {image}", err=True)
     with _session(options) as session:
         [result] = sign_images(session, [request], signers=_keys(session, [gun]))
+    note_signed([result])
     if result.error:
         raise result.error
     for warning in result.warnings:
@@ -96,6 +106,7 @@ def sign_command(options: GlobalOptions, *, image: str, local: bool) -> int:
 @click.argument("image", metavar="IMAGE[:TAG]")
 @click.option("-y", "--yes", is_flag=True, help="Do not prompt for confirmation.")
 @global_options
+@recorded("revoke")
 def revoke_command(options: GlobalOptions, *, image: str, yes: bool) -> int:
     """Remove trust for an image, or for all tags of a repository."""
     from signer.names import ImageReference
@@ -114,7 +125,8 @@ def revoke_command(options: GlobalOptions, *, image: str, yes: bool) -> int:
                 )
         signers = _keys(session, [reference.gun])
         for tag in tags:
-            revoke_tag(session, str(reference.with_tag(tag)), signers=signers)
+            result = revoke_tag(session, str(reference.with_tag(tag)), signers=signers)
+            note_revoked(result, goes_on=True)
     click.echo(f"Successfully deleted signature for {image}")
     return 0
 
@@ -137,6 +149,7 @@ def signer_group(options: GlobalOptions) -> None:
     help="Path to the signer's public key file or certificate.",
 )
 @global_options
+@recorded("delegation-add")
 def add_command(
     options: GlobalOptions, *, name: str, repositories: tuple[str, ...], key_files: tuple[Path, ...]
 ) -> int:
@@ -157,6 +170,7 @@ def add_command(
 @click.argument("repositories", nargs=-1, required=True, metavar="REPOSITORY...")
 @click.option("-f", "--force", is_flag=True, help="Even if it was the last to sign releases.")
 @global_options
+@recorded("delegation-remove")
 def remove_command(
     options: GlobalOptions, *, name: str, repositories: tuple[str, ...], force: bool
 ) -> int:
@@ -168,12 +182,15 @@ def remove_command(
         return _each(
             repositories,
             f'Removing signer "{name}" from {{}}...',
-            lambda repository: remove_signer(
-                session,
-                repository,
-                name=name,
-                signers=_keys(session, [parse_gun(repository)]),
-                force=force,
+            lambda repository: note_delegation(
+                remove_signer(
+                    session,
+                    repository,
+                    name=name,
+                    signers=_keys(session, [parse_gun(repository)]),
+                    force=force,
+                ),
+                goes_on=True,
             ),
             done=f"Successfully removed {name} from {{}}",
             failed="error removing signer from: {}",
@@ -196,13 +213,15 @@ def key_group(options: GlobalOptions) -> None:
     help="Directory to generate key in.  [default: here]",
 )
 @global_options
+@recorded("keys-generate")
 def generate_command(options: GlobalOptions, *, name: str, directory: Path) -> int:
     """Generate and load a signing key-pair."""
     from signer.cli.keys import make_key
 
     click.echo(f"Generating key for {name}...")
     with options.session() as session:
-        _stored, public_file = make_key(session, name, key_type="ecdsa", directory=directory)
+        stored, public_file = make_key(session, name, key_type="ecdsa", directory=directory)
+    note_keys("generated", [stored])
     click.echo(
         "Successfully generated and loaded private key. Corresponding public key available: "
         f"{public_file.resolve()}"
@@ -214,19 +233,21 @@ def generate_command(options: GlobalOptions, *, name: str, directory: Path) -> i
 @click.argument("key_file", metavar="KEYFILE")
 @click.option("--name", default="signer", show_default=True, help="Name for the loaded key.")
 @global_options
+@recorded("keys-import")
 def load_command(options: GlobalOptions, *, key_file: str, name: str) -> int:
     """Load a private key file for signing."""
     from signer.keys.importing import import_keys
 
     click.echo(f'Loading key from "{key_file}"...')
     with options.session() as session:
-        import_keys(
+        stored = import_keys(
             key_file,
             store=session.store,
             passphrases=session.passphrases,
             environment=session.settings.environment,
             role=name,
         )
+    note_keys("imported", stored)
     click.echo(f"Successfully imported key from {key_file}")
     return 0
 
@@ -257,10 +278,13 @@ def _add(session: "Session", repository: str, *, name: str, pems: list[bytes]) -
         session.client(gun).update()
     except NoTrustDataError:
         click.echo(f"Initializing signed repository for {repository}...")
-        init_collection(session, repository, signers={name: pems})
+        made = init_collection(session, repository, signers={name: pems})
+        note_initialised(made, goes_on=True)
         click.echo(f'Successfully initialized "{repository}"')
         return
-    add_signer(session, repository, name=name, keys=keys, signers=_keys(session, [gun]))
+    signers = _keys(session, [gun])
+    result = add_signer(session, repository, name=name, keys=keys, signers=signers)
+    note_delegation(result, key_ids=[key.canonical_id for key in keys], goes_on=True)
 
 
 def _each(repositories: tuple[str, ...], begin: str, act: Any, *, done: str, failed: str) -> int:  # noqa: ANN401 - any result
@@ -273,6 +297,7 @@ def _each(repositories: tuple[str, ...], begin: str, act: Any, *, done: str, fai
             act(repository)
             click.echo(done.format(repository))
         except SignerError as error:
+            note_failure(repository, error)
             codes.append(report_error(error, as_json=False))
             wrong.append(repository)
     if wrong:

@@ -70,6 +70,7 @@ class GlobalOptions:
             pins: given on the command line; otherwise those of the configuration file.
         """
         from signer.cli.prompt import root_confirmation, terminal_prompt
+        from signer.cli.recording import current_recording
         from signer.signing.session import Session, Settings
 
         docker_config = docker_directory(os.environ)
@@ -86,10 +87,12 @@ class GlobalOptions:
             pins=pins or file.pins,
             environment=environment,
         )
+        recording = current_recording()
         return Session(
             settings,
             prompt=terminal_prompt(),
             confirm=None if self.as_json else root_confirmation(),
+            on_upload=recording.on_upload if recording else None,
         )
 
     def _server(self, environment: Mapping[str, str]) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import note_initialised
 from signer.cli.output import print_json, wrapped
+from signer.cli.recording import recorded
 from signer.cli.trusting import pin_options
 from signer.errors import UsageError
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 )
 @pin_options
 @global_options
+@recorded("init")
 def command(
     options: GlobalOptions,
     *,
@@ -58,6 +61,7 @@ def command(
             root_key=_root_key(session, root_key) if root_key else None,
             root_certificate=_read(root_cert) if root_cert else None,
         )
+    note_initialised(result)
     if options.as_json:
         print_json(
             "init",

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.globals import GlobalOptions, docker_directory, global_options
+from signer.cli.notes import note_keys
 from signer.cli.output import print_json, table, wrapped
+from signer.cli.recording import recorded
 from signer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def list_command(options: GlobalOptions) -> int:
     help="Where NAME.pub goes.  [default: here]",
 )
 @global_options
+@recorded("keys-generate")
 def generate_command(options: GlobalOptions, *, name: str, key_type: str, directory: Path) -> int:
     """Make a key for the signer NAME: the private half into the trust directory, NAME.pub here.
 
@@ -76,6 +79,7 @@ def generate_command(options: GlobalOptions, *, name: str, key_type: str, direct
     """
     with options.session() as session:
         stored, public_file = make_key(session, name, key_type=key_type, directory=directory)
+    note_keys("generated", [stored])
     if options.as_json:
         content = {"key_id": stored.key_id, "path": str(stored.path), "public": str(public_file)}
         print_json("keys", content | {"role": name, "type": key_type})
@@ -125,6 +129,7 @@ def make_key(
 )
 @click.option("--allow-shared-key-file", is_flag=True, help="Accept a file that others may read.")
 @global_options
+@recorded("keys-import")
 def import_command(
     options: GlobalOptions,
     *,
@@ -149,6 +154,7 @@ def import_command(
             gun=repository,
             allow_shared_key_file=allow_shared_key_file,
         )
+    note_keys("imported", stored)
     if options.as_json:
         content = [
             {"key_id": key.key_id, "role": key.role, "repository": key.gun, "path": str(key.path)}

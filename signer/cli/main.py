@@ -33,7 +33,15 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "keys": ("signer.cli.keys", "List, make and import private keys; check bundles."),
         "ca": ("signer.cli.ca", "Fetch a DTR's CA, against its fingerprint."),
     },
+    "Policy and deployment": {
+        "audit": ("signer.cli.audit", "Show and check the record of what was signed."),
+        "ci": ("signer.cli.ci", "Write ready pipelines for a CI system."),
+    },
     "Try it, and drop-in": {
+        "demo": (
+            "signer.cli.demo",
+            "Show the whole supply chain on the embedded DTR.",
+        ),
         "serve": ("signer.cli.serve", "Run the embedded DTR."),
         "trust": (
             "signer.cli.docker_trust",

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import note_signed
 from signer.cli.output import print_json, wrapped
+from signer.cli.recording import recorded
 from signer.cli.signing_keys import key_options
 from signer.cli.trusting import trust_options
 from signer.errors import UsageError, worst_exit_code
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Check everything, publish nothing.")
 @trust_options
 @global_options
+@recorded("sign", references=())
 def command(
     options: GlobalOptions,
     *,
@@ -65,6 +68,7 @@ def command(
             session, options, keys=keys, allow_shared_key_file=allow_shared_key_file
         )
         results = sign_promotions(session, promotions, settings=settings, open_keys=opener)
+    note_signed(results)
     if options.as_json:
         print_json(
             "reconcile",

@@ -17,6 +17,7 @@ import click
 from signer.cli.globals import GlobalOptions
 from signer.cli.output import wrapped
 from signer.errors import SignerError, UsageError
+from signer.report.host import CiHost, debug_warning, detect_host
 
 if TYPE_CHECKING:
     from signer.report.outcome import Outcome
@@ -38,7 +39,7 @@ class _Reports:
     @property
     def wanted(self) -> bool:
         """Whether anybody reads reports; otherwise their modules are not even loaded."""
-        on_host = any(os.environ.get(name) for name in ("GITLAB_CI", "GITHUB_ACTIONS"))
+        on_host = detect_host(os.environ) in {CiHost.GITLAB, CiHost.GITHUB}
         return bool(self.junit or self.dotenv or on_host)
 
 
@@ -89,12 +90,14 @@ def _report_error(reports: _Reports, error: SignerError) -> None:
     reports.done = True
     from signer.report.outcome import of_error
 
-    _publish(reports, [of_error(error)])
+    try:
+        _publish(reports, [of_error(error)])
+    except SignerError as second:  # the first error is the one that counts
+        click.echo(wrapped(f"warning: {second.message}"), err=True)
 
 
 def _publish(reports: _Reports, outcomes: "Sequence[Outcome]") -> None:
     from signer.report import github, gitlab
-    from signer.report.host import CiHost, detect_host
     from signer.report.junit import junit
 
     command = reports.command
@@ -115,10 +118,6 @@ def _publish(reports: _Reports, outcomes: "Sequence[Outcome]") -> None:
 
 
 def _warn_of_debugging() -> None:
-    if "CI_DEBUG_TRACE" not in os.environ:
-        return
-    from signer.report.host import debug_warning
-
     text = debug_warning(os.environ)
     if text:
         click.echo(wrapped(f"warning: {text}"), err=True)

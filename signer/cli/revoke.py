@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import note_revoked
 from signer.cli.output import print_json, wrapped
+from signer.cli.recording import recorded
 from signer.cli.signing_keys import key_options, load_keys
 from signer.cli.trusting import trust_options
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 @key_options
 @trust_options
 @global_options
+@recorded("revoke")
 def command(
     options: GlobalOptions,
     *,
@@ -43,6 +46,7 @@ def command(
             allow_shared_key_file=allow_shared_key_file,
         )
         result = revoke_tag(session, image, signers=signers)
+    note_revoked(result)
     if options.as_json:
         print_json(
             "revoke",

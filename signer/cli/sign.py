@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
+from signer.cli.notes import note_signed
 from signer.cli.output import error_content, error_text, print_json, wrapped
+from signer.cli.recording import recorded
 from signer.cli.reporting import publish_reports, report_options
 from signer.cli.signing_keys import key_options, load_keys
 from signer.cli.trusting import trust_options
@@ -53,6 +55,7 @@ FROM_VARIABLE: Final = "TRIGGER_PAYLOAD"
 @click.option("--dry-run", is_flag=True, help="Check everything, publish nothing.")
 @trust_options
 @global_options
+@recorded("sign")
 @report_options("sign")
 def command(
     options: GlobalOptions,
@@ -141,10 +144,11 @@ def report(
     dry_run: bool,
     content: "Callable[[SignResult], dict[str, Any]] | None" = None,
 ) -> int:
-    """Show results and return the exit code.
+    """Record and show results, and return the exit code.
 
     A single failure is raised instead, unless it is the gate's refusal, whose conditions are shown.
     """
+    note_signed(results)
     failures = [result.error for result in results if result.error]
     gated = content is not None and any(result.status == "refused" for result in results)
     if len(failures) == len(results) == 1 and not gated:
@@ -196,11 +200,9 @@ def _custom(annotations: dict[str, str], *, sbom: Path | None) -> dict[str, Any]
 
 
 def _warn_of_unused(file: "Configuration") -> None:
-    """Say which sections of the file do not count for images that are named."""
+    """Say that the gate does not count for images that are named."""
     if file.has_gate:
         click.echo("warning: [signing.gate] applies to events only and was not asked.", err=True)
-    if file.has_audit:
-        click.echo("warning: [audit] has no effect in this version: no record is kept.", err=True)
 
 
 def result_content(result: "SignResult") -> dict[str, Any]:

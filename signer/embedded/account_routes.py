@@ -52,6 +52,13 @@ class _NewPassword(msgspec.Struct, rename="camel"):
     old_password: str = ""
 
 
+# Made once, in the main thread: msgspec crashes where two threads first use a type.
+_NEW_ACCOUNTS: Final = msgspec.json.Decoder(_NewAccount)
+_NEW_TEAMS: Final = msgspec.json.Decoder(_NewTeam)
+_MEMBERSHIPS: Final = msgspec.json.Decoder(_Membership)
+_NEW_PASSWORDS: Final = msgspec.json.Decoder(_NewPassword)
+
+
 class AccountRoutes:
     """Accounts over HTTP.
 
@@ -100,7 +107,7 @@ class AccountRoutes:
 
         def create() -> Response:
             self._require_admin(request)
-            new = _decode(body, _NewAccount)
+            new = _decode(body, _NEW_ACCOUNTS)
             made = self._accounts.create(
                 new.name,
                 password=new.password,
@@ -131,7 +138,7 @@ class AccountRoutes:
             who, name = self._authenticate(request), request.path_params["account"]
             if who.name != name and not who.is_admin:
                 raise _denied()
-            new = _decode(body, _NewPassword)
+            new = _decode(body, _NEW_PASSWORDS)
             known = self._accounts.check_password(name, new.old_password)
             if known is None and not (who.is_admin and who.name != name):
                 raise ApiError(400, "INVALID_FORM_FIELD", "oldPassword is wrong")
@@ -150,7 +157,7 @@ class AccountRoutes:
 
         def add() -> Response:
             organisation, member = self._administered(request), request.path_params["member"]
-            given = _decode(body or b"{}", _Membership)
+            given = _decode(body or b"{}", _MEMBERSHIPS)
             self._teams.add_member(organisation, member, is_admin=given.is_admin)
             return JSONResponse(self._member(member, given.is_admin))
 
@@ -165,7 +172,7 @@ class AccountRoutes:
         body = await read_body(request, limit=_MAX_BODY)
 
         def create() -> Response:
-            organisation, new = self._administered(request), _decode(body, _NewTeam)
+            organisation, new = self._administered(request), _decode(body, _NEW_TEAMS)
             made = self._teams.create(organisation, new.name, description=new.description)
             return JSONResponse(_team(made), status_code=201)
 
@@ -209,9 +216,9 @@ class AccountRoutes:
         return identity
 
 
-def _decode(content: bytes, kind: type[_Body]) -> _Body:
+def _decode(content: bytes, decoder: msgspec.json.Decoder[_Body]) -> _Body:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Not chained: the cause may quote a password.
         raise ApiError(400, "INVALID_JSON", "the body is not what it should be") from None

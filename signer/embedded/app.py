@@ -27,7 +27,8 @@ from signer.embedded.blob_routes import BlobRoutes
 from signer.embedded.blobs import Blobs
 from signer.embedded.certificates import Certificates, load_certificates
 from signer.embedded.database import Database
-from signer.embedded.dtr.sender import Send, send
+from signer.embedded.dtr.sender import Send as SendWebhook
+from signer.embedded.dtr.sender import send as send_webhook
 from signer.embedded.dtr.service import DtrService, open_service
 from signer.embedded.errors import ApiError
 from signer.embedded.images import Images
@@ -95,7 +96,7 @@ def open_dtr(
     url: str,
     hosts: tuple[str, ...] = (),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    sender: Send = send,
+    sender: SendWebhook = send_webhook,
 ) -> Dtr:
     """Open a data directory; at the first start, make everything that is in it.
 

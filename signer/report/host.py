@@ -18,9 +18,9 @@ def detect_host(environment: Mapping[str, str]) -> CiHost:
 
     Source: dtr-ucp-ci reference, D.2 to D.4.
     """
-    if environment.get("GITLAB_CI"):
+    if _is_set(environment, "GITLAB_CI"):
         return CiHost.GITLAB
-    if environment.get("GITHUB_ACTIONS"):
+    if _is_set(environment, "GITHUB_ACTIONS"):
         return CiHost.GITHUB
     if environment.get("JENKINS_URL"):
         return CiHost.JENKINS
@@ -38,3 +38,8 @@ def debug_warning(environment: Mapping[str, str]) -> str:
         "CI_DEBUG_TRACE is on: GitLab prints every variable into this job's log, secrets too. "
         "Whoever reads the log has them: change them, and delete the log."
     )
+
+
+def _is_set(environment: Mapping[str, str], name: str) -> bool:
+    """Tell whether a flag is set; programs that imitate a host set it to ``false``."""
+    return environment.get(name, "").strip().lower() not in {"", "0", "false"}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signer.publish.signing import Keyring
     from signer.transport.credentials import Credentials
     from signer.transport.http import HttpPool
-    from signer.transport.notary import NotaryServer
+    from signer.transport.notary import NotaryServer, OnUpload
     from signer.transport.registry import Registry
     from signer.transport.tls import TlsSettings
     from signer.trust.cache import MetadataCache
@@ -110,6 +110,7 @@ class Session:
         confirm: asks whether a root with these key ids is to be trusted on first use.
         clock: returns the current time, with its zone.
         sleep: waits, in seconds.
+        on_upload: is told of every publish that a server took, or may have taken.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class Session:
         confirm: Callable[[Gun, str], bool] | None = None,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        on_upload: "OnUpload | None" = None,
     ) -> None:
         self.settings = settings
+        self.on_upload = on_upload
         self.clock = clock
         self.sleep = sleep
         self.prompt = prompt
@@ -271,7 +274,13 @@ class Session:
         """Return the Notary server's side of a collection."""
         from signer.transport.notary import NotaryServer
 
-        return NotaryServer(self.pool, self.server_url(gun), gun, credentials=self.credentials)
+        return NotaryServer(
+            self.pool,
+            self.server_url(gun),
+            gun,
+            credentials=self.credentials,
+            on_upload=self.on_upload,
+        )
 
     def registry(self, reference: ImageReference) -> "Registry":
         """Return the registry that holds an image."""

@@ -12,13 +12,14 @@ Source: NP 5 (routes, statuses, error codes), NP 4.3 (the upload).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from signer.constants import BASE_ROLES, MAX_ERROR_SIZE, MAX_KEY_SIZE
 from signer.errors import ConflictError, NetworkError, NotFoundError, SignerError, TrustDataError
 from signer.names import Gun, RoleName, parse_role, printable
 from signer.transport.answers import Response, server_errors, status_error
+from signer.transport.changefeed import MAX_PAGE_SIZE, PAGE_RECORDS, Change, read_page
 from signer.transport.origin import Origin
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _CONFLICT_CODES: Final = frozenset({"VERSION", "UPDATING"})
 _WRONG_SERVER: Final = "Is this a Notary server? Name it with --server URL."
 _PART_TYPE: Final = "application/octet-stream"
 
+OnUpload = Callable[[Gun, Mapping[RoleName, bytes], bool], None]
+"""Is told of files that went to the server: False where it is not known whether it took them."""
+
 
 class NotaryServer:
     """One collection on one Notary server; safe to use from several threads at once.
@@ -44,16 +48,24 @@ class NotaryServer:
         base_url: the server, ``https://HOST[:PORT][/PREFIX]``.
         gun: the collection.
         credentials: looked up for the server's host, then for the GUN's, as docker does.
+        on_upload: is told of every publish that the server took, or may have taken.
     """
 
     def __init__(
-        self, pool: "HttpPool", base_url: str, gun: Gun, *, credentials: "Credentials"
+        self,
+        pool: "HttpPool",
+        base_url: str,
+        gun: Gun,
+        *,
+        credentials: "Credentials",
+        on_upload: OnUpload | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.gun = gun
         self._host = Origin.of(self.base_url).authority
         self._pool = pool
         self._credentials = credentials
+        self._on_upload = on_upload
         self._auths: dict[str, RegistryAuth] = {}
 
     def get_metadata(
@@ -120,13 +132,19 @@ class NotaryServer:
             ("files", (str(parse_role(role)), files[role], _PART_TYPE))
             for role in sorted(files, key=_upload_order)
         ]
-        answer = self._pool.request(
-            "POST",
-            self._url(""),
-            auth=self._auth(PUSH),
-            files=parts,
-            max_bytes=MAX_ERROR_SIZE,
-        )
+        try:
+            answer = self._pool.request(
+                "POST",
+                self._url(""),
+                auth=self._auth(PUSH),
+                files=parts,
+                max_bytes=MAX_ERROR_SIZE,
+            )
+        except NetworkError:
+            self._tell(files, answered=False)
+            raise
+        if answer.status == 200 or answer.status >= 500:
+            self._tell(files, answered=answer.status == 200)
         if answer.status != 200:
             raise self._publish_error(answer)
         if answer.content.strip() and not answer.looks_like_json_object:
@@ -143,6 +161,49 @@ class NotaryServer:
         answer = self._ask("DELETE", "", actions=ADMIN, max_bytes=MAX_ERROR_SIZE)
         if answer.content.strip() and not answer.looks_like_json_object:
             raise self._not_notary(answer)
+
+    def changefeed(self) -> list[Change]:
+        """Fetch every publish and deletion of the collection, oldest first.
+
+        Raises:
+            NotFoundError: the server has no changefeed (``no-changefeed``).
+            SignerError: as ``get_metadata``.
+
+        Source: NP 5, "changefeed".
+        """
+        found: list[Change] = []
+        while True:
+            page = self._changes(after=found[-1].id if found else 0)
+            found += page
+            if len(page) < PAGE_RECORDS:
+                return found
+
+    def _changes(self, *, after: int) -> list[Change]:
+        answer = self._pool.request(
+            "GET",
+            f"{self.base_url}/v2/{self.gun}/_trust/changefeed"
+            f"?records={PAGE_RECORDS}&change_id={after}",
+            auth=self._auth(PULL),
+            max_bytes=MAX_PAGE_SIZE,
+        )
+        if answer.status == 404:
+            raise NotFoundError(
+                f"{self._host} serves no changefeed of {self.gun}.", code="no-changefeed"
+            )
+        if answer.status != 200:
+            raise self._error(answer, "changefeed")
+        try:
+            return read_page(answer.content, gun=self.gun, after=after)
+        except ValueError as error:
+            raise NetworkError(
+                f"{self._host} gave no changefeed of {self.gun}: {error}.",
+                hint=_WRONG_SERVER,
+                code="not-a-notary-server",
+            ) from error
+
+    def _tell(self, files: Mapping[RoleName, bytes], *, answered: bool) -> None:
+        if self._on_upload is not None:
+            self._on_upload(self.gun, files, answered)
 
     def _get(self, file: str, *, actions: str, max_bytes: int) -> bytes:
         answer = self._ask("GET", file, actions=actions, max_bytes=max_bytes)

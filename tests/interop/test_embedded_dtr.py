@@ -1,25 +1,34 @@
 """The embedded DTR's API as its users have it: promotion, webhooks, signatures, restarts."""
 
+import base64
+import contextlib
+import itertools
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
+from signer.embedded.dtr.sender import ATTEMPT_SECONDS, send
+from signer.embedded.dtr.webhooks import Endpoint
 from tests.components.certificates import Authority
 from tests.components.embedded import EmbeddedDtr
 from tests.components.engine import Engine
 from tests.components.images import push_image
-from tests.components.notary_server import NotaryServer
 from tests.components.peers import NotaryCli
 from tests.components.service import free_port
 from tests.components.signer_cli import SignerCli
 from tests.e2e.material import write_bundle
 from tests.interop.logged_in import LoggedIn
 from tests.interop.receiver import Receiver
+
+if TYPE_CHECKING:
+    from tests.components.notary_server import NotaryServer
 
 _RETRY_SECONDS: Final = 40
 _KILLS: Final = 4
@@ -131,8 +140,8 @@ def test_from_push_to_verified_image(api: Api, signer: SignerCli) -> None:
     assert api.tag(api.target, "2")["hashMismatch"] is True
 
     forged = events[0]["contents"] | {"sourceTag": "1", "targetTag": "1"}
-    event = json.dumps(events[0] | {"contents": forged})
-    signer("sign", "--event", "-", input_bytes=event.encode(), expect=10)
+    forgery = json.dumps(events[0] | {"contents": forged}).encode()
+    signer("sign", "--event", "-", input_bytes=forgery, expect=10)
 
 
 def test_a_signed_tag_is_deleted_only_after_its_trust_data(api: Api, signer: SignerCli) -> None:
@@ -241,6 +250,64 @@ def test_a_receiver_that_hangs_delays_no_push_and_no_other_receiver(api: Api) ->
         ci.wait_for("TAG_PUSH", 5)
 
 
+def test_a_receiver_that_answers_byte_by_byte_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stopped = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                for byte in itertools.cycle(b"HTTP/1.1 200 OK "):
+                    if stopped.wait(0.2):
+                        return
+                    with contextlib.suppress(OSError):
+                        connection.send(bytes([byte]))
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        started = time.monotonic()
+        outcome = send(Endpoint(url, skip_tls_verification=True), b"{}")
+        stopped.set()
+        dripping.join()
+    assert (outcome.status, outcome.error) == (0, "the receiver did not answer in time")
+    assert time.monotonic() - started < ATTEMPT_SECONDS + 5
+
+
+def test_the_server_ends_in_order_while_a_receiver_hangs(tmp_path: Path) -> None:
+    with (
+        EmbeddedDtr(tmp_path / "embedded") as dtr,
+        socket.create_server(("127.0.0.1", 0)) as hanging,
+    ):
+        api = Api(dtr, "admin/flask")
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}/"
+        api.subscribe("TAG_PUSH", url, skipTLSVerification=True)
+        push_image(dtr, api.source, "1")
+        started = time.monotonic()
+        dtr.stop()
+    assert time.monotonic() - started < 10
+    assert "Traceback" not in dtr.log
+
+
+def test_pushes_scans_and_promotions_at_once_lose_nothing(api: Api) -> None:
+    tags = [f"{pusher}-{number}" for pusher in range(4) for number in range(6)]
+    with Receiver() as ci, ThreadPoolExecutor(4) as pushers:
+        api.subscribe("PROMOTION", ci.url, skipTLSVerification=True)
+
+        def push(tag: str) -> str:
+            digest, _ = push_image(api.dtr, api.source, tag, content=tag.encode())
+            api.scan(tag)
+            return digest
+
+        digests = dict(zip(tags, pushers.map(push, tags), strict=True))
+        events = ci.wait_for("PROMOTION", 2 * len(tags))
+    promoted = api("GET", f"/repositories/{api.target}/tags")
+    assert {tag["name"]: tag["digest"] for tag in promoted} == digests
+    real = [event["contents"] for event in events if event["contents"]["promotedAt"][:4] != "0001"]
+    assert {one["targetTag"]: one["digest"] for one in real} == digests
+    assert len(real) == len(tags)
+
+
 def test_certificates_of_receivers_are_verified(api: Api, authority: Authority) -> None:
     with Receiver(certificate=authority.server) as ci:
         test = {"type": "PROMOTION", "endpoint": ci.url}
@@ -256,14 +323,13 @@ def test_certificates_of_receivers_are_verified(api: Api, authority: Authority) 
 
 def _await(condition: Any) -> None:  # noqa: ANN401 - anything that can be called
     """Wait, for a minute at most, until a condition holds."""
+    waiting = threading.Event()
     for _ in range(600):
         if condition():
             return
-        time.sleep(0.1)
+        waiting.wait(0.1)
     raise AssertionError("it never came")
 
 
 def _basic(dtr: EmbeddedDtr) -> str:
-    import base64
-
     return base64.b64encode(":".join(dtr.admin).encode()).decode()

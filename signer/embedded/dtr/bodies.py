@@ -26,7 +26,8 @@ from signer.embedded.events import (
 
 Body = dict[str, Any]
 
-REPOSITORY_TYPES: Final = (
+TYPES: Final = (
+    # of a repository
     "TAG_PUSH",
     "TAG_PULL",
     "TAG_DELETE",
@@ -38,10 +39,14 @@ REPOSITORY_TYPES: Final = (
     "PROMOTION",
     "PUSH_MIRRORING",
     "POLL_MIRRORING",
+    # of a namespace
+    "REPO_CREATED",
+    "REPO_UPDATED",
+    "REPO_DELETED",
+    "REPO_EVENT",
+    # of the registry
+    "SCANNER_UPDATE_COMPLETED",
 )
-NAMESPACE_TYPES: Final = ("REPO_CREATED", "REPO_UPDATED", "REPO_DELETED", "REPO_EVENT")
-GLOBAL_TYPES: Final = ("SCANNER_UPDATE_COMPLETED",)
-TYPES: Final = (*REPOSITORY_TYPES, *NAMESPACE_TYPES, *GLOBAL_TYPES)
 
 _REPOSITORY_EVENTS: Final[dict[type[Event], str]] = {
     RepositoryCreated: "REPO_CREATED",

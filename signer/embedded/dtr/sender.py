@@ -2,22 +2,40 @@
 
 Rules:
 
-- certificates are verified, unless the subscription says otherwise; proxies of the environment and
-  redirects are not followed;
+- certificates are verified, unless the subscription says otherwise; the environment's proxy is
+  used, and no redirect is followed;
+- an attempt has one deadline, however slowly the receiver answers;
 - what goes wrong is told without the URL, which holds the receiver's token;
 - any status of 2xx is a receipt; the answer's body is not read.
 """
 
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import httpcore
+
 from signer import __version__
 from signer.embedded.dtr.webhooks import Endpoint
+from signer.errors import SignerError
 from signer.transport._httpx import httpx
+from signer.transport.connection import BoundedTransport, deadline_at
+from signer.transport.origin import Origin
 
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 10.0
+ATTEMPT_SECONDS: Final = 10.0
+
+_FAILURES: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,  # ssl.SSLError, too
+    SignerError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -51,19 +69,25 @@ def send(
         transport: answers in place of the network, for tests.
     """
     try:
-        with httpx.Client(
-            verify=_context(endpoint),
-            transport=transport,
-            trust_env=False,
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            headers={"User-Agent": f"signer-embedded-dtr/{__version__}"},
-        ) as client:
-            headers = {"Content-Type": "application/json"}
-            with client.stream("POST", endpoint.url, content=body, headers=headers) as answer:
-                status = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+        bounded = transport or BoundedTransport(_origin(endpoint), _context(endpoint))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"signer-embedded-dtr/{__version__}",
+        }
+        with (
+            deadline_at(time.monotonic() + ATTEMPT_SECONDS),
+            httpx.Client(transport=bounded, trust_env=False, timeout=ATTEMPT_SECONDS) as client,
+            client.stream("POST", endpoint.url, content=body, headers=headers) as answer,
+        ):
+            status = answer.status_code
+    except _FAILURES as error:
         return Outcome(0, _explained(error))
     return Outcome(status, "" if 200 <= status < 300 else f"the receiver answered {status}")
+
+
+def _origin(endpoint: Endpoint) -> Origin:
+    url = httpx.URL(endpoint.url)  # its netloc is without user and password, which httpx sends
+    return Origin.of_host(url.netloc.decode("ascii"), scheme=url.scheme)
 
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext:
@@ -83,11 +107,11 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 
 def _explained(error: Exception) -> str:
     match error:
-        case httpx.ConnectTimeout() | httpx.ReadTimeout() | httpx.WriteTimeout():
+        case httpcore.TimeoutException() | httpx.TimeoutException():
             return "the receiver did not answer in time"
-        case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        case httpcore.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return "the receiver's certificate is not trusted"
-        case httpx.ConnectError():
+        case httpcore.ConnectError() | httpx.ConnectError():
             return "the receiver could not be reached"
         case _:
             return f"the exchange failed: {type(error).__name__}"

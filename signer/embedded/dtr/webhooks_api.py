@@ -11,12 +11,10 @@ import msgspec
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from signer.embedded.dtr.bodies import REPOSITORY_TYPES
 from signer.embedded.dtr.calls import (
     API,
     Call,
     Calls,
-    invalid,
     not_authorized,
     paged,
     require_admin,
@@ -83,8 +81,6 @@ class WebhooksApi:
         wanted = call.decode(_NEW)
         check_type(wanted.type)
         self._require_rights(call, wanted.key)
-        if wanted.key.count("/") == 1 and wanted.type not in REPOSITORY_TYPES:
-            raise invalid(f"the key of {wanted.type} is a namespace")
         made = self.webhooks.create(
             wanted.type, wanted.key, wanted.target(), author=call.identity.name
         )

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from signer.embedded.dtr.deliveries import KEPT, Deliveries
-from signer.embedded.dtr.sender import Outcome, send
-from signer.embedded.dtr.webhooks import Endpoint
+from signer.embedded.dtr.sender import Outcome, _origin, send
+from signer.embedded.dtr.webhooks import Endpoint, Webhooks
 from signer.embedded.errors import ApiError
 from tests.unit.embedded.dtr.world import SOURCE, World
 
@@ -152,11 +152,10 @@ class _Hanging:
 
 
 def test_threads_deliver_in_the_background_past_a_receiver_that_hangs(world: World) -> None:
-    for kind in ("TAG_PUSH", "MANIFEST_PUSH", "REPO_UPDATED", "REPO_EVENT"):
-        key = SOURCE if kind.endswith("PUSH") else "admin"
-        world.subscribe(kind, key, "http://slow.test/")
+    for kind in ("TAG_PUSH", "MANIFEST_PUSH"):
+        world.subscribe(kind, SOURCE, "http://slow.test/")
     slow = _Hanging()
-    webhooks = world.dtr.api.deliveries._webhooks
+    webhooks = Webhooks(world.dtr.database)
     deliveries = Deliveries(world.dtr.database, webhooks, sender=slow)
     for tag in ("1", "2"):
         world.push(SOURCE, tag, tag.encode())
@@ -195,6 +194,19 @@ def test_only_2xx_is_a_receipt(status: int, error: str) -> None:
     (request,) = asked
     assert (request.method, request.content) == ("POST", b'{"type":"TAG_PUSH"}')
     assert request.headers["Content-Type"] == "application/json"
+
+
+def test_a_receivers_user_and_password_are_sent() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200)
+
+    endpoint = Endpoint("https://ci:worthless@ci.test/hook")
+    assert send(endpoint, b"{}", transport=httpx.MockTransport(answer)).is_received
+    assert asked[0].headers["Authorization"] == "Basic Y2k6d29ydGhsZXNz"
+    assert str(_origin(endpoint)) == "https://ci.test"
 
 
 def test_what_goes_wrong_is_told_without_the_receivers_token() -> None:

@@ -185,6 +185,26 @@ def test_a_policy_pushes_with_its_authors_rights(
     assert "no account" in caplog.text
 
 
+def test_a_policy_whose_author_lost_the_right_to_push_promotes_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.dtr.accounts.create("anna", password=PASSWORD)
+    world.dtr.accounts.create("ci", is_org=True)
+    world.dtr.teams.add_member("ci", "anna", is_admin=True)
+    world.call("POST", "/repositories/ci", {"name": "app"}, expect=201)
+    world.call("POST", "/repositories/anna", {"name": "build"}, user="anna", expect=201)
+    policy = {"targetRepository": "ci/app", "rules": []}
+    world.call(
+        "POST", "/repositories/anna/build/promotionPolicies", policy, user="anna", expect=201
+    )
+    digest = world.push("anna/build", "1")
+    world.dtr.teams.add_member("ci", "anna", is_admin=False)
+    with caplog.at_level(logging.WARNING):
+        world.push("anna/build", "2")
+    assert world.tags("ci/app") == {"1": digest}
+    assert "anna may not push to ci/app" in caplog.text
+
+
 def test_an_image_can_be_promoted_by_hand(world: World) -> None:
     digest = world.push(SOURCE, "1")
     world.call(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from signer.dtr.api import PAGE_SIZE
 from tests.unit.embedded.dtr.world import SOURCE, TARGET, World
 from tests.unit.embedded.inprocess import PASSWORD
 
@@ -150,3 +151,13 @@ def test_the_toolkits_own_client_reads_it(world: World, tmp_path: Path) -> None:
     assert api.repository(SOURCE).immutable_tags is False
     digests = {str(number): world.push(SOURCE, str(number)) for number in range(3)}
     assert {tag.name: tag.digest for tag in api.tags(SOURCE)} == digests
+
+
+def test_the_toolkits_own_client_goes_through_all_pages(world: World, tmp_path: Path) -> None:
+    digest = world.push(SOURCE, "000")
+    repository = world.dtr.repositories.get("admin", "flask_build")
+    names = [f"{number:03}" for number in range(2 * PAGE_SIZE + 1)]
+    with world.dtr.database.write():
+        for name in names:
+            world.dtr.images.set_tag(repository, name, digest, author="admin")
+    assert [tag.name for tag in world.api(tmp_path).tags(SOURCE)] == names

@@ -237,7 +237,6 @@ def test_a_subscription_is_shown_with_documented_fields_and_can_be_deleted(world
         {"endpoint": "http://"},
         {"endpoint": "http://ci.test:port/"},
         {"endpoint": "https://ci.test/", "tlsCert": "no certificate"},
-        {"type": "REPO_CREATED"},
         {"skipTLSVerification": "true"},
     ],
 )

@@ -1,0 +1,4 @@
+
+pipeline {
+    agent none
+    options { disableConcurrentBuilds() }

@@ -1,0 +1,1 @@
+        string(name: 'DEPLOY_TAG', defaultValue: '', description: 'tag to verify and deploy')
