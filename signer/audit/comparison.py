@@ -6,7 +6,8 @@ its snapshot and the one before; the record has the hashes of all files that its
 
 - All changed files are in the record: the publish is known.
 - Nothing changed: the server signed timestamp or snapshot again, as it does by itself.
-- Otherwise the publish is unknown, or earlier, where it is older than the record's first line.
+- Otherwise, or where a file is gone or no metadata, the publish is unknown; or earlier, where it
+  is older than the record's first line.
 - A deletion is unknown: no command of this program deletes a collection. Files from before it are
   gone, so what was published then cannot be known.
 
@@ -29,6 +30,7 @@ from tuf.api.metadata import Snapshot, Timestamp
 
 from signer.constants import SNAPSHOT, TIMESTAMP
 from signer.dialect.envelope import Envelope
+from signer.dialect.errors import MalformedError
 from signer.dialect.time import parse_time
 from signer.errors import NotFoundError, TrustDataError
 from signer.names import Gun
@@ -86,7 +88,7 @@ def compare(
 
     Raises:
         NotFoundError: the server has no changefeed (``no-changefeed``).
-        TrustDataError: a file is not what its hash says (``wrong-hash``), or no metadata.
+        TrustDataError: a file is not what its hash says (``wrong-hash``).
         SignerError: the server does not answer.
     """
     changes = server.changefeed()
@@ -127,12 +129,12 @@ def _is_deletion(change: Change) -> bool:
 
 
 def _files(server: ChangefeedSource, change: Change) -> dict[str, str] | None:
-    """Return the SHA-256 of each role's file that a timestamp stands for; None if it is gone."""
+    """Return the SHA-256 of each role's file that a timestamp stands for; None if unreadable."""
     try:
         timestamp = _fetch(server, TIMESTAMP, change.sha256).signed_as(Timestamp)
         sha256 = timestamp.snapshot_meta.hashes or {}
         snapshot = _fetch(server, SNAPSHOT, sha256.get("sha256", "")).signed_as(Snapshot)
-    except NotFoundError:
+    except (NotFoundError, MalformedError):
         return None
     return {
         name.removesuffix(".json"): (meta.hashes or {}).get("sha256", "")

@@ -31,6 +31,13 @@ COMMANDS = [
     "keys import",
     "keys bundle",
     "ca",
+    "reconcile",
+    "demo",
+    "serve",
+    "trust",
+    "audit",
+    "audit show",
+    "audit verify",
 ]
 
 

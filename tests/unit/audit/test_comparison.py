@@ -116,8 +116,8 @@ def test_a_publish_is_known_by_all_files_that_it_changed(executor: ThreadPoolExe
 
 def test_what_is_older_than_the_record_is_earlier(executor: ThreadPoolExecutor) -> None:
     served = Served()
-    served.publish(1, 9, root="root-0")
-    served.publish(2, 11, root="root-2")
+    served.publish(1, 9, root="root-0", targets="targets-1")
+    served.publish(2, 11, root="root-2", targets="targets-1")
     assert _statuses(compare(served, KNOWN, since=SINCE, executor=executor)) == [
         *("earlier", "unknown")
     ]
@@ -128,7 +128,7 @@ def test_what_is_older_than_the_record_is_earlier(executor: ThreadPoolExecutor) 
 
 def test_what_was_deleted_is_gone_and_the_deletion_unknown(executor: ThreadPoolExecutor) -> None:
     served = Served()
-    served.publish(1, 11, root="root-1")
+    served.publish(1, 11, root="root-1", targets="targets-1")
     served.delete(12)
     served.publish(1, 13, root="root-1", targets="targets-1")
     assert _statuses(compare(served, KNOWN, since=SINCE, executor=executor)) == [
@@ -138,16 +138,22 @@ def test_what_was_deleted_is_gone_and_the_deletion_unknown(executor: ThreadPoolE
 
 def test_files_that_are_gone_for_no_reason_are_unknown(executor: ThreadPoolExecutor) -> None:
     served = Served()
-    served.publish(1, 11, root="root-1")
+    served.publish(1, 11, root="root-1", targets="targets-1")
     served.files.clear()
     assert _statuses(compare(served, KNOWN, since=SINCE, executor=executor)) == ["unknown"]
 
 
 def test_a_file_that_is_not_its_hashs_is_refused(executor: ThreadPoolExecutor) -> None:
     served = Served()
-    served.publish(1, root="root-1")
+    served.publish(1, root="root-1", targets="targets-1")
     for key in served.files:
         served.files[key] += b" "
     with pytest.raises(TrustDataError) as caught:
         compare(served, KNOWN, since=SINCE, executor=executor)
     assert caught.value.code == "wrong-hash"
+
+
+def test_a_publish_that_is_no_metadata_is_unknown(executor: ThreadPoolExecutor) -> None:
+    served = Served()
+    served.publish(1, 11, root="root-1")
+    assert _statuses(compare(served, KNOWN, since=SINCE, executor=executor)) == ["unknown"]

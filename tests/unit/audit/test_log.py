@@ -1,6 +1,7 @@
 import errno
 import multiprocessing
 import os
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_an_altered_last_line_is_never_taken_for_a_torn_one(tmp_path: Path) -> N
     assert [(problem.line, problem.code) for problem in log.read().problems] == [(2, "altered")]
 
 
-def _append(path: Path, name: str) -> None:
+def _append(path: Path, name: str, together: Barrier) -> None:
+    together.wait(60)
     for number in range(25):
         AuditLog(path).append([content(f"{name}.{number}")])
 
@@ -106,7 +108,8 @@ def _append(path: Path, name: str) -> None:
 def test_processes_that_append_at_once_keep_the_chain(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_append, args=(path, f"p{n}")) for n in range(4)]
+    together = context.Barrier(4)
+    processes = [context.Process(target=_append, args=(path, f"p{n}", together)) for n in range(4)]
     for process in processes:
         process.start()
     for process in processes:

@@ -66,6 +66,17 @@ def test_sections_that_a_command_may_not_heed_are_known(
     assert (read.has_gate, read.has_audit) == (has_gate, has_audit)
 
 
+def test_the_record_is_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    path = _write(tmp_path, "[audit]\nfile = 'record/audit.jsonl'\n")
+    assert read_configuration(path).audit_file == tmp_path / "record/audit.jsonl"
+    assert read_configuration(_write(tmp_path, "")).audit_file is None
+
+
+def test_a_record_without_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no file"):
+        read_configuration(_write(tmp_path, "[audit]\n"))
+
+
 def test_the_server_follows_from_the_host_unless_it_is_named(tmp_path: Path) -> None:
     host = '[registry]\nhost = "dtr.test"\n'
     assert read_configuration(_write(tmp_path, host)).server == "https://dtr.test"
