@@ -1,5 +1,6 @@
 """What the commands share: settings, connections, the trust directory, keys at hand."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -129,6 +130,7 @@ class Session:
         self.sleep = sleep
         self.prompt = prompt
         self.confirm = confirm
+        self._making = threading.RLock()  # what is shared by threads is made once
         self._pool: HttpPool | None = None
         self._tls: _TlsAhead | None = None
         self._pins: Pins | None = None
@@ -167,9 +169,10 @@ class Session:
         return self._executor("collections", _COLLECTIONS_AT_ONCE)
 
     def _executor(self, name: str, workers: int) -> ThreadPoolExecutor:
-        if name not in self._executors:
-            self._executors[name] = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        return self._executors[name]
+        with self._making:
+            if name not in self._executors:
+                self._executors[name] = ThreadPoolExecutor(workers, thread_name_prefix=name)
+            return self._executors[name]
 
     @property
     def store(self) -> "KeyStore":
@@ -188,9 +191,10 @@ class Session:
     @property
     def pins(self) -> "Pins":
         """How an unknown root may be trusted."""
-        if self._pins is None:
-            self._pins = self.settings.pins.load()
-        return self._pins
+        with self._making:
+            if self._pins is None:
+                self._pins = self.settings.pins.load()
+            return self._pins
 
     @property
     def passphrases(self) -> "Passphrases":
@@ -235,24 +239,28 @@ class Session:
     @property
     def credentials(self) -> "Credentials":
         """Where user names and passwords come from."""
-        if self._credentials is None:
-            from signer.transport.credentials import Credentials
+        with self._making:
+            if self._credentials is None:
+                from signer.transport.credentials import Credentials
 
-            self._credentials = Credentials(self.settings.environment, self.settings.docker_config)
-        return self._credentials
+                self._credentials = Credentials(
+                    self.settings.environment, self.settings.docker_config
+                )
+            return self._credentials
 
     @property
     def pool(self) -> "HttpPool":
         """Connections, kept alive."""
-        if self._pool is None:
-            from signer.transport.http import HttpPool
+        with self._making:
+            if self._pool is None:
+                from signer.transport.http import HttpPool
 
-            self._pool = HttpPool(
-                tls=self._tls_contexts,
-                timeout_seconds=self.settings.timeout_seconds,
-                insecure_http_hosts=_plain_http_hosts(self.settings.server),
-            )
-        return self._pool
+                self._pool = HttpPool(
+                    tls=self._tls_contexts,
+                    timeout_seconds=self.settings.timeout_seconds,
+                    insecure_http_hosts=_plain_http_hosts(self.settings.server),
+                )
+            return self._pool
 
     @property
     def _tls_contexts(self) -> "_TlsAhead":
