@@ -3,8 +3,8 @@
 The program is an npm package. It is installed into a directory of the virtual environment when it
 is first wanted, with the versions and hashes of ``gitlab-ci-local/package-lock.json``.
 
-What it does not do: ``retry``, ``resource_group``, and an exit code for jobs with
-``allow_failure:exit_codes``; a job's outcome is read from its output.
+What it does not do: ``retry``, ``resource_group``, collecting JUnit reports, and an exit code for
+jobs with ``allow_failure:exit_codes``; a job's outcome is read from its output.
 """
 
 import json
@@ -29,8 +29,15 @@ _VERSION: Final = json.loads((_MANIFESTS / "package.json").read_text("utf-8"))["
 ]
 _INSTALLED: Final = Path(sys.prefix) / f"gitlab-ci-local-{_VERSION}"
 _PROGRAM: Final = _INSTALLED / "node_modules" / ".bin" / "gitlab-ci-local"
+_STATE: Final = ".gitlab-ci-local"
 _INSTALL_SECONDS: Final = 300.0
 _RUN_SECONDS: Final = 180.0
+_OPTIONS: Final = (
+    "--force-shell-executor",
+    "--shell-isolation",  # each job in a copy of what is committed, as on a runner
+    "--no-artifacts-to-source",
+    "--color=false",
+)
 _ENDED: Final = re.compile(r"^(\S+)\s+finished in .*?(?:(FAIL|WARN)\s+(\d+)\s*)?$", re.M)
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -43,7 +50,7 @@ class PipelineRun:
         output: standard output and standard error of the program.
         exit_codes: of every job that ran, by its name.
         warned: jobs whose failure is allowed.
-        directory: the project's, where each job has left its artifacts.
+        directory: the project's.
     """
 
     output: str
@@ -51,14 +58,19 @@ class PipelineRun:
     warned: frozenset[str]
     directory: Path
 
-    def report(self, job: str, kind: str, name: str) -> str:
-        """Return a file of ``artifacts:reports``."""
-        reports = self.directory / ".gitlab-ci-local/artifacts" / job / ".gitlab-ci-reports"
-        return (reports / kind / name).read_text("utf-8")
+    def dotenv(self, job: str) -> dict[str, str]:
+        """Return the variables of the one ``artifacts:reports:dotenv`` of a job."""
+        reports = self.directory / _STATE / "artifacts" / job / ".gitlab-ci-reports/dotenv"
+        (file,) = reports.iterdir()
+        return dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines())
+
+    def left(self, job: str, name: str) -> str:
+        """Return a file that a job left in its working directory."""
+        return (self.directory / _STATE / "builds" / job / name).read_text("utf-8")
 
     def log(self, job: str) -> str:
         """Return what a job printed, byte for byte."""
-        file = self.directory / ".gitlab-ci-local/output" / f"{job}.log"
+        file = self.directory / _STATE / "output" / f"{job}.log"
         return file.read_bytes().decode("utf-8")
 
 
@@ -87,17 +99,19 @@ class GitlabCi:
         self._git(*identity, "commit", "--quiet", "--message", "example")
         self._git("remote", "add", "origin", "https://gitlab.example.com/ci/signer.git")
 
-    def run(self, *, source: str, variables: Mapping[str, str]) -> PipelineRun:
-        """Run the pipeline.
+    def run(self, *jobs: str, source: str, variables: Mapping[str, str]) -> PipelineRun:
+        """Run the pipeline on what is committed; what a former run left is removed.
 
         Args:
+            jobs: those to run; otherwise all that the rules admit.
             source: ``CI_PIPELINE_SOURCE``: ``trigger``, ``push`` and so on.
             variables: of the project; a path makes one of type "file", as in GitLab a path.
         """
         given = {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": source, **variables}
         options = [part for name in given for part in ("--variable", f"{name}={given[name]}")]
+        shutil.rmtree(self.directory / _STATE, ignore_errors=True)
         done = subprocess.run(
-            [_PROGRAM, "--force-shell-executor", "--color=false", *options],
+            [_PROGRAM, *_OPTIONS, *options, *jobs],
             cwd=self.directory,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -126,7 +140,7 @@ class GitlabCi:
 
 def _install() -> None:
     """Install the package, unless it is there: several test runs may want it at once."""
-    with FileLock(_INSTALLED.with_suffix(".lock")):
+    with FileLock(f"{_INSTALLED}.lock"):
         if _PROGRAM.exists():
             return
         npm = find_program("npm", "npm")

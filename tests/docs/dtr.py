@@ -5,8 +5,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -14,6 +15,9 @@ from tests.components.notary_server import NotaryServer
 from tests.components.registry import Registry
 from tests.components.service import LOOPBACK
 from tests.components.web import WebService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NOT_FORWARDED: Final = {"connection", "content-length", "keep-alive", "transfer-encoding"}
 _SECONDS: Final = 30.0
@@ -24,6 +28,9 @@ class Dtr(WebService):
 
     It runs in a thread of the tests. Paths with ``/_trust/`` belong to the Notary server,
     ``/ca`` is the authority's certificate, the rest is the registry's.
+
+    Attributes:
+        api: answers for DTR's API, where a test has one.
     """
 
     name = "dtr"
@@ -32,6 +39,7 @@ class Dtr(WebService):
         super().__init__(directory, registry.authority)
         self.notary = notary
         self.registry = registry
+        self.api: Callable[[httpx.Request], httpx.Response] | None = None
         self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_for(self))
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
@@ -94,6 +102,10 @@ def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:
         def _forward(self) -> None:
             if self.path == "/ca":
                 self._reply(200, {}, dtr.authority.ca_file.read_bytes())
+                return
+            if dtr.api and self.path.startswith("/api/"):
+                answer = dtr.api(httpx.Request("GET", f"{dtr.url}{self.path}"))
+                self._reply(answer.status_code, _kept(dict(answer.headers)), answer.content)
                 return
             behind = dtr.notary if "/_trust/" in self.path else dtr.registry
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -5,7 +5,8 @@ import pytest
 from tests.docs.conftest import ROOT
 from tests.docs.console import Console, steps
 
-DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/ci").glob("*.md")]
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in PAGES)]
 WITH_COMMANDS = [name for name in DOCUMENTS if list(steps((ROOT / name).read_text("utf-8")))]
 
 
