@@ -10,9 +10,6 @@ TARGETS: Final = "targets"
 SNAPSHOT: Final = "snapshot"
 TIMESTAMP: Final = "timestamp"
 BASE_ROLES: Final = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)
-SERVER_ROLES: Final = (SNAPSHOT, TIMESTAMP)
-"""The roles whose keys a Notary server can hold."""
-
 RELEASES: Final = "targets/releases"
 """The delegation that docker reads first. It is not a signer."""
 

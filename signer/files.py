@@ -9,13 +9,25 @@ import os
 import tempfile
 from pathlib import Path
 
-from signer.errors import SignerError
+from signer.errors import SignerError, UsageError
 
 
 class UnwritableDirectoryError(SignerError):
     """A directory or file cannot be written: permissions, a full disk, a file in the way."""
 
     default_code = "not-writable"
+
+
+def read_named_file(path: Path) -> bytes:
+    """Read a file that the user named on the command line or in the configuration file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
 def make_private_directory(directory: Path) -> None:

@@ -11,7 +11,7 @@ from signer.cli.output import print_json, table, wrapped
 from signer.cli.recording import recorded
 from signer.cli.signing_keys import key_options, load_keys
 from signer.cli.trusting import trust_options
-from signer.errors import UsageError
+from signer.files import read_named_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def add_command(
     gun = parse_gun(repository)
     with options.session(pins) as session:
         public = [
-            load_signer_certificate(_read(path), now=session.clock(), origin=str(path))
+            load_signer_certificate(read_named_file(path), now=session.clock(), origin=str(path))
             for path in certificates
         ]
         signers = load_keys(
@@ -166,10 +166,3 @@ def _report(
         if versions:
             click.echo(wrapped(f"  published {versions}"))
     return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -25,6 +25,7 @@ from signer.cli.notes import (
 from signer.cli.output import report_error
 from signer.cli.recording import note_failure, recorded
 from signer.errors import SignerError, UsageError, worst_exit_code
+from signer.files import read_named_file
 
 if TYPE_CHECKING:
     from signer.keys.signers import NotarySigner
@@ -154,7 +155,7 @@ def add_command(
     options: GlobalOptions, *, name: str, repositories: tuple[str, ...], key_files: tuple[Path, ...]
 ) -> int:
     """Add a signer; a repository without trust data is initialised."""
-    pems = [_read(path) for path in key_files]
+    pems = [read_named_file(path) for path in key_files]
     with _session(options) as session:
         return _each(
             repositories,
@@ -319,10 +320,3 @@ def _refuse_expired(inspection: "Inspection") -> None:
     for role in inspection.roles:
         if role.status == "expired":
             raise ExpiredError(role.problem)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error

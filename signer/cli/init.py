@@ -11,6 +11,7 @@ from signer.cli.output import print_json, wrapped
 from signer.cli.recording import recorded
 from signer.cli.trusting import pin_options
 from signer.errors import UsageError
+from signer.files import read_named_file
 
 if TYPE_CHECKING:
     from signer.keys.signers import NotarySigner
@@ -59,7 +60,7 @@ def command(
             repository,
             signers=_certificates(signers),
             root_key=_root_key(session, root_key) if root_key else None,
-            root_certificate=_read(root_cert) if root_cert else None,
+            root_certificate=read_named_file(root_cert) if root_cert else None,
         )
     note_initialised(result)
     if options.as_json:
@@ -87,7 +88,7 @@ def _certificates(signers: tuple[str, ...]) -> dict[str, list[bytes]]:
         name, equals, file = item.partition("=")
         if not equals or not name or not file:
             raise UsageError(f"--signer {item!r} is not NAME=CERT.pem.")
-        found.setdefault(name, []).append(_read(Path(file)))
+        found.setdefault(name, []).append(read_named_file(Path(file)))
     return found
 
 
@@ -104,13 +105,6 @@ def _root_keys(result: "Initialised") -> list[dict[str, str]]:
     names = ("key_id", "canonical_key_id", "certificate")
     columns = (result.root_key_ids, result.root_canonical_key_ids, result.root_certificates)
     return [dict(zip(names, key, strict=True)) for key in zip(*columns, strict=True)]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
 def _print_text(result: "Initialised") -> None:

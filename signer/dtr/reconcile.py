@@ -13,7 +13,7 @@ from signer.constants import DELEGATION_PREFIX, RELEASES, TARGETS
 from signer.dialect.time import parse_time
 from signer.dtr.answers import Tag
 from signer.dtr.promotion import Promotion, is_digest, is_policy_id, is_repository, is_tag
-from signer.names import RoleName, printable
+from signer.names import printable
 from signer.trust.collection import TrustedCollection
 
 
@@ -144,7 +144,6 @@ def _differing(
 
 def signed_digest(collection: TrustedCollection, role: str, *, tag: str) -> str:
     """Return ``sha256:HEX`` that a valid role has for a tag, or an empty string."""
-    known = collection.roles.get(RoleName(role))
-    entry = known.find(tag) if known else None
+    entry = collection.find(role, tag)
     sha256 = entry.hashes.get("sha256", "") if entry else ""
     return f"sha256:{sha256}" if sha256 else ""

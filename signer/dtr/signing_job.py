@@ -23,12 +23,13 @@ from signer.dtr.promotion import Promotion
 from signer.dtr.provenance import is_same_provenance, provenance
 from signer.dtr.sighting import check_seen
 from signer.errors import GateError, SignerError, UsageError
-from signer.names import Gun, RoleName
+from signer.names import Gun
 from signer.publish.signing import Keyring
 from signer.signing.allow import check_allowed
 from signer.signing.roles import signable_roles
 from signer.signing.sign import SignRequest, SignResult, sign_images
 from signer.transport.origin import Origin
+from signer.trust.role import digest_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -262,9 +263,8 @@ def _says_the_same(
     except SignerError:
         return False
     for role in roles:
-        known = collection.roles.get(RoleName(role))
-        entry = known.find(tag) if known else None
-        if entry is None or f"sha256:{entry.hashes.get('sha256', '')}" != request.digest:
+        entry = collection.find(role, tag)
+        if entry is None or digest_of(entry) != request.digest:
             return False
         if not is_same_provenance(entry.custom, custom):
             return False

@@ -51,6 +51,7 @@ __all__ = [
     "check_root_certificate",
     "common_names",
     "load_signer_certificate",
+    "name_fits",
     "near_expiry",
     "self_signed_root",
     "subject_of",
@@ -181,7 +182,7 @@ def check_root_certificate(certificate: x509.Certificate, gun: str, *, now: date
     Source: NP 6 step 7, notary trustpinning/certs.go.
     """
     names = common_names(certificate)
-    if len(names) != 1 or not _name_fits(names[0], gun):
+    if len(names) != 1 or not name_fits(names[0], gun):
         shown = ", ".join(printable(name) for name in names) or "no name"
         raise TrustDataError(
             f"The root certificate of {printable(gun)} is for {shown}.",
@@ -263,7 +264,11 @@ def _public_block(pem: bytes, origin: str) -> KeyBlock:
     return first
 
 
-def _name_fits(name: str, gun: str) -> bool:
+def name_fits(name: str, gun: str) -> bool:
+    """Tell whether a common name is a collection's: equal, or a prefix of it followed by ``*``.
+
+    ``*`` alone, which would fit every collection, fits none.
+    """
     if not name.endswith("*"):
         return name == gun
     prefix = name.rstrip("*")

@@ -24,7 +24,7 @@ from signer.names import Gun, ImageReference, RoleName, parse_signer
 from signer.policy.requirement import Requirement
 from signer.policy.verdict import ACCEPT, FAIL, PASS, REJECT, SKIP, Check, Verdict
 from signer.trust.collection import TrustedCollection
-from signer.trust.role import Role, root_key_ids
+from signer.trust.role import Role, digest_of, root_key_ids
 from signer.trust.steps import COLLECTION_STEPS, Step
 
 if TYPE_CHECKING:
@@ -226,19 +226,18 @@ def _entries(role: Role, reference: ImageReference) -> list[Candidate]:
     return [
         Candidate(role, name, entry)
         for name, entry in role.targets.targets.items()
-        if f"sha256:{entry.hashes.get('sha256')}" == reference.digest and role.admits(name)
+        if digest_of(entry) == reference.digest and role.admits(name)
     ]
 
 
 def _digest(collection: TrustedCollection, reference: ImageReference, candidate: Candidate) -> str:
     """Step 11."""
-    name, sha256 = candidate.name, candidate.entry.hashes.get("sha256", "")
-    if not sha256:
+    name, digest = candidate.name, digest_of(candidate.entry)
+    if not candidate.entry.hashes.get("sha256"):
         error: SignerError = TrustDataError(
             f"{collection.gun}: {name!r} is signed without a SHA-256."
         )
         raise failed_at(Step.DIGEST, error)
-    digest = f"sha256:{sha256}"
     if reference.digest and reference.digest != digest:
         error = NotSignedError(
             f"{collection.gun}: {name!r} is signed with {digest}, not {reference.digest}.",
@@ -256,7 +255,7 @@ def signers_of_digest(collection: TrustedCollection, tag: str, digest: str) -> t
         for role in collection.walk()
         if role.name not in RELEASED_ROLES
         and (entry := role.find(tag)) is not None
-        and f"sha256:{entry.hashes.get('sha256', '')}" == digest
+        and digest_of(entry) == digest
     )
 
 
@@ -294,10 +293,9 @@ def _require_signer(collection: TrustedCollection, tag: str, digest: str, *, nam
         error = NotSignedError(
             f"{gun}: signer {name!r} has not signed {tag!r}.", code="signer-missing"
         )
-    elif f"sha256:{entry.hashes.get('sha256', '')}" != digest:
+    elif digest_of(entry) != digest:
         error = NotSignedError(
-            f"{gun}: signer {name!r} has signed {tag!r} with "
-            f"sha256:{entry.hashes.get('sha256', '')}, not {digest}.",
+            f"{gun}: signer {name!r} has signed {tag!r} with {digest_of(entry)}, not {digest}.",
             code="signer-differs",
         )
     else:

@@ -49,11 +49,6 @@ class DelegationChange:
     warnings: tuple[str, ...] = ()
 
 
-def list_delegations(session: Session, repository: str) -> TrustedCollection:
-    """Read a collection whose delegations are to be shown, expired or not."""
-    return session.client(parse_gun(repository)).update(allow_expired=True)
-
-
 def add_signer(
     session: Session,
     repository: str,

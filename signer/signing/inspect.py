@@ -18,6 +18,7 @@ from signer.signing.session import Session
 from signer.signing.sign import released_digest
 from signer.trust.checks import signed_keys
 from signer.trust.collection import TrustedCollection
+from signer.trust.role import digest_of
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _tag(collection: TrustedCollection, name: str, asked: Future[str] | None) ->
     for role in collection.walk():
         entry = role.find(name)
         if entry is not None:
-            digests[role.name] = f"sha256:{entry.hashes.get('sha256', '')}"
+            digests[role.name] = digest_of(entry)
     released = released_digest(collection, name)
     home = next((role for role in (RELEASES, TARGETS) if role in digests), None)
     entry = collection.roles[RoleName(home)].find(name) if home else None

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from signer.constants import DEFAULT_TIMEOUT_SECONDS
-from signer.errors import UsageError
+from signer.files import read_named_file
 from signer.names import DEFAULT_DOMAIN, Gun, ImageReference, parse_signer
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class PinSources:
 
         return Pins.load(
             self.key_ids,
-            [(str(path), _read(path)) for path in self.certificates],
-            authorities=[(str(path), _read(path)) for path in self.authorities],
+            [(str(path), read_named_file(path)) for path in self.certificates],
+            authorities=[(str(path), read_named_file(path)) for path in self.authorities],
             trust_on_first_use=self.trust_on_first_use,
         )
 
@@ -398,10 +398,3 @@ class _TlsAhead:
 def _plain_http_hosts(server: str) -> frozenset[str]:
     scheme, _, rest = server.partition("://")
     return frozenset([rest.partition("/")[0]]) if scheme == "http" else frozenset()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tuf.api.metadata import Root, TargetFile
+from tuf.api.metadata import Root
 
 from signer.constants import RELEASES, TARGETS
 from signer.dialect.canonical import Json
@@ -25,6 +25,7 @@ from signer.signing.roles import signable_roles
 from signer.signing.session import Session
 from signer.trust.client import NoTrustDataError
 from signer.trust.collection import TrustedCollection
+from signer.trust.role import digest_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -282,7 +283,7 @@ def _changes(
     sha256 = manifest.digest.removeprefix("sha256:")
     changes: list[Change] = []
     for role in roles:
-        current = _entry(collection, role, tag=tag)
+        current = collection.find(role, tag)
         same = (
             current is not None
             and current.hashes.get("sha256") == sha256
@@ -295,17 +296,12 @@ def _changes(
     return changes
 
 
-def _entry(collection: TrustedCollection, role: RoleName, *, tag: str) -> TargetFile | None:
-    known = collection.roles.get(role)
-    return known.find(tag) if known else None
-
-
 def released_digest(collection: TrustedCollection, tag: str) -> str:
     """Return ``sha256:HEX`` that docker would pull for ``tag``, or ``""``."""
-    for role in (RoleName(RELEASES), RoleName(TARGETS)):
-        entry = _entry(collection, role, tag=tag)
+    for role in (RELEASES, TARGETS):
+        entry = collection.find(role, tag)
         if entry is not None:
-            return f"sha256:{entry.hashes.get('sha256', '')}"
+            return digest_of(entry)
     return ""
 
 

@@ -22,7 +22,7 @@ Source: NP section 6; TUF specification 5.3 to 5.6; verification requirements 2.
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from tuf.api.metadata import MetaFile, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from signer.constants import (
     MAX_DELEGATION_DEPTH,
@@ -329,6 +329,11 @@ class TrustedCollection:
         for name in (RoleName(TARGETS), *self.delegations):
             if name in self.roles:
                 yield self.roles[name]
+
+    def find(self, name: str, target: str) -> TargetFile | None:
+        """Return the entry that a valid role has for a target inside its paths, or None."""
+        role = self.roles.get(RoleName(name))
+        return role.find(target) if role else None
 
     def require(self, name: RoleName) -> Role:
         """Return a valid delegation or targets.

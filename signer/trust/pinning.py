@@ -24,15 +24,16 @@ from cryptography.x509.verification import (
     Store,
     VerificationError,
 )
+from tuf.api.metadata import Root
 
+from signer.constants import ROOT
 from signer.dialect.keys import NotaryKey
 from signer.errors import UsageError
-from signer.keys.certificates import common_names
+from signer.keys.certificates import common_names, name_fits
 from signer.names import parse_key_id
+from signer.trust.checks import signed_keys
 
 if TYPE_CHECKING:
-    from tuf.api.metadata import Root
-
     from signer.dialect.envelope import Envelope
 
 
@@ -102,14 +103,8 @@ class Pins:
         parts += sorted(f"ca {_fingerprint(ca)}" for bundle in self.authorities for ca in bundle)
         return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
 
-    def accepting_keys(self, root: "Root", *, gun: str, now: datetime) -> list[NotaryKey]:
-        """Return the keys of the root role that a pin names; their signatures are not looked at."""
-        keys = [root.keys[keyid] for keyid in root.roles["root"].keyids]
-        return [
-            key for key in keys if isinstance(key, NotaryKey) and self._names(key, gun=gun, now=now)
-        ]
-
-    def _names(self, key: NotaryKey, *, gun: str, now: datetime) -> bool:
+    def names(self, key: NotaryKey, *, gun: str, now: datetime) -> bool:
+        """Tell whether a pin names a root key; what it has signed is not looked at."""
         try:
             if key.keyid in self.key_ids or key.canonical_id in self.key_ids:
                 return True
@@ -121,7 +116,7 @@ class Pins:
         leaf, *intermediates = certificates
         if _fingerprint(leaf) in self.certificates:
             return True
-        if not common_name_fits(leaf, gun):
+        if not any(name_fits(name, gun) for name in common_names(leaf)):
             return False  # an authority vouches for names, so the name must be this collection's
         return any(
             _issued_by(leaf, intermediates, authority=bundle, now=now)
@@ -134,36 +129,8 @@ def accepted_by(pins: Pins, envelope: "Envelope", *, gun: str, now: datetime) ->
 
     The root's own threshold is a separate check (step 2 of ``TrustedCollection``).
     """
-    from tuf.api.metadata import Root
-
-    root = envelope.signed_as(Root)
-    for key in pins.accepting_keys(root, gun=gun, now=now):
-        signature = envelope.signatures.get(key.keyid)
-        if signature is not None and _verifies(key, signature, envelope.payload):
-            return True
-    return False
-
-
-def _verifies(key: NotaryKey, signature: object, payload: bytes) -> bool:
-    from securesystemslib.exceptions import UnverifiedSignatureError
-
-    try:
-        key.verify_signature(signature, payload)  # type: ignore[arg-type] # of a decoded envelope
-    except UnverifiedSignatureError:
-        return False
-    return True
-
-
-def common_name_fits(leaf: x509.Certificate, gun: str) -> bool:
-    """Tell whether a root certificate is for ``gun``: CN equal, or a prefix that ends in ``*``.
-
-    Source: NP section 6, item 7.
-    """
-    for name in common_names(leaf):
-        prefix = name.rstrip("*")
-        if name == gun or (prefix and name != prefix and gun.startswith(prefix)):
-            return True
-    return False
+    signed = signed_keys(envelope.signed_as(Root), ROOT, envelope)
+    return any(pins.names(key, gun=gun, now=now) for key in signed.values())
 
 
 def _issued_by(

@@ -70,6 +70,11 @@ class DelegatedRoleInfo:
     paths: tuple[str, ...]
 
 
+def digest_of(entry: TargetFile) -> str:
+    """Return ``sha256:HEX`` of an entry; where it has none ``sha256:``, which equals no digest."""
+    return f"sha256:{entry.hashes.get('sha256', '')}"
+
+
 def root_key_ids(root: Root, among: Container[str] | None = None) -> list[str]:
     """Return the key ids of the root role as users pin them; all, or those in ``among``.
 

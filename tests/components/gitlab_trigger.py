@@ -3,20 +3,19 @@
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.components.service import LOOPBACK
+from tests.components.threaded import ThreadedServer
 
 TOKEN: Final = "glptt-worthless-example"
 _ROUTE: Final = re.compile(r"/api/v4/projects/(?P<id>\d+)/(?:ref/(?P<ref>[^/]+)/)?trigger/pipeline")
 _WAIT_SECONDS: Final = 60.0
 
 
-class GitlabTrigger:
+class GitlabTrigger(ThreadedServer):
     """Answers 201 to the right token and 404 to another, as GitLab does.
 
     A payload has all parameters but the token: the body's, those of the URL, and ``variables``.
@@ -30,9 +29,7 @@ class GitlabTrigger:
         self.directory = directory
         self._payloads: list[Path] = []
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_for(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._port = self.listen(_handler_for(self))
 
     @property
     def url(self) -> str:
@@ -66,23 +63,9 @@ class GitlabTrigger:
             self._changed.notify_all()
             return 201
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
     @property
     def _base(self) -> str:
-        return f"http://localhost:{self._server.server_address[1]}/api/v4/projects/7"
+        return f"http://localhost:{self._port}/api/v4/projects/7"
 
 
 def _handler_for(trigger: GitlabTrigger) -> type[BaseHTTPRequestHandler]:

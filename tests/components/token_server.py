@@ -6,16 +6,13 @@ It runs in a thread of the tests, not as a program, so that they can read what w
 import base64
 import binascii
 import json
-import ssl
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -23,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.components.certificates import Authority
-from tests.components.service import LOOPBACK
+from tests.components.threaded import ThreadedServer
 from tests.components.token_auth import TokenAuth
 
 _ISSUER: Final = "worthless-example-issuer"
@@ -51,7 +48,7 @@ class TokenRequest:
 
 
 @dataclass
-class TokenServer:
+class TokenServer(ThreadedServer):
     """Issues tokens to the accounts it knows, for whatever they ask.
 
     Attributes:
@@ -73,20 +70,12 @@ class TokenServer:
 
     def __post_init__(self) -> None:
         self._signing = self.authority.issue("token-signing", "tokens.dtr.test")
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_for(self))
-        self._server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.authority.server.certificate, self.authority.server.key)
-        # The handshake is left to the connection's own thread: a silent client stops no other.
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._port = self.listen(_handler_for(self), certificate=self.authority.server)
 
     @property
     def port(self) -> int:
         """The port it listens on, from the beginning."""
-        return int(self._server.server_address[1])
+        return self._port
 
     @property
     def realm(self) -> str:
@@ -96,20 +85,6 @@ class TokenServer:
     def auth(self, service: str) -> TokenAuth:
         """Return the ``auth`` of a server that accepts this server's tokens."""
         return TokenAuth(self.realm, service, _ISSUER, self.authority.ca_file)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def answer(
         self, method: str, account: str | None, service: str, scopes: Sequence[str]

@@ -1,11 +1,8 @@
 """A host like a DTR for the documents' commands: registry, Notary server and CA on one port."""
 
-import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from cryptography import x509
@@ -13,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.components.notary_server import NotaryServer
 from tests.components.registry import Registry
-from tests.components.service import LOOPBACK
+from tests.components.threaded import ThreadedServer
 from tests.components.web import WebService
 
 if TYPE_CHECKING:
@@ -23,7 +20,7 @@ _NOT_FORWARDED: Final = {"connection", "content-length", "keep-alive", "transfer
 _SECONDS: Final = 30.0
 
 
-class Dtr(WebService):
+class Dtr(ThreadedServer, WebService):
     """Forwards to the real servers by the path, as the web server in front of a DTR does.
 
     It runs in a thread of the tests. Paths with ``/_trust/`` belong to the Notary server,
@@ -40,15 +37,7 @@ class Dtr(WebService):
         self.notary = notary
         self.registry = registry
         self.api: Callable[[httpx.Request], httpx.Response] | None = None
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_for(self))
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.authority.server.certificate, self.authority.server.key)
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.port = self.listen(_handler_for(self), certificate=self.authority.server)
 
     @property
     def fingerprint(self) -> str:
@@ -63,20 +52,6 @@ class Dtr(WebService):
     def is_ready(self) -> bool:
         """It listens from the beginning."""
         return True
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:

@@ -1,18 +1,17 @@
 """A receiver of webhooks: a CI host's trigger endpoint, on loopback."""
 
 import json
-import ssl
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
 
 from tests.components.certificates import CertificateFiles
+from tests.components.threaded import ThreadedServer
 
 _WAIT_SECONDS: Final = 60.0
 
 
-class Receiver:
+class Receiver(ThreadedServer):
     """Keeps the bodies that are posted to it.
 
     Attributes:
@@ -25,18 +24,8 @@ class Receiver:
         self.bodies: list[dict[str, Any]] = []
         self.status = 201
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        self._scheme = "http"
-        if certificate is not None:
-            self._scheme = "https"
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate.certificate, certificate.key)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.port = self.listen(self._handler(), certificate=certificate, port=port)
+        self._scheme = "https" if certificate else "http"
 
     @property
     def url(self) -> str:
@@ -53,20 +42,6 @@ class Receiver:
             arrived = self._changed.wait_for(lambda: len(found()) >= count, _WAIT_SECONDS)
         assert arrived, f"{len(found())} of {count} {kind} were received"
         return found()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
