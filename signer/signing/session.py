@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from signer.transport.tls import TlsSettings
     from signer.trust.cache import MetadataCache
     from signer.trust.client import TrustClient
-    from signer.trust.fetch import Downloads
+    from signer.trust.fetch import Downloads, MetadataSource
     from signer.trust.pinning import Pins
     from signer.trust.state import StateStore
 
@@ -91,6 +91,10 @@ class Settings:
         timeout_seconds: how long one request may take.
         pins: how an unknown root may be trusted.
         environment: environment variables: secrets and defaults.
+        offline: decide by what the trust directory holds, and ask no server.
+        at: the moment to decide as of; None for now.
+        state_url: where known roots and high-water marks are: a directory, or the URL of a Redis
+            that replicas share; empty for the trust directory.
     """
 
     trust_dir: Path
@@ -100,6 +104,9 @@ class Settings:
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     pins: PinSources = field(default_factory=PinSources)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    offline: bool = False
+    at: datetime | None = None
+    state_url: str = field(default="", repr=False)  # it may hold a password
 
 
 class Session:
@@ -112,6 +119,9 @@ class Session:
         clock: returns the current time, with its zone.
         sleep: waits, in seconds.
         on_upload: is told of every publish that a server took, or may have taken.
+        sources: where metadata come from instead of servers: a bundle's.
+        vouched_pins: pins that hold for a collection where nobody pins anything else: those of
+            a bundle whose maker is trusted.
     """
 
     def __init__(
@@ -123,10 +133,15 @@ class Session:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         on_upload: "OnUpload | None" = None,
+        sources: "Callable[[Gun], MetadataSource] | None" = None,
+        vouched_pins: "Callable[[Gun], Pins] | None" = None,
     ) -> None:
         self.settings = settings
         self.on_upload = on_upload
-        self.clock = clock
+        moment = settings.at
+        self.clock = clock if moment is None else lambda: moment
+        self._sources = sources
+        self._vouched_pins = vouched_pins
         self.sleep = sleep
         self.prompt = prompt
         self.confirm = confirm
@@ -135,6 +150,7 @@ class Session:
         self._tls: _TlsAhead | None = None
         self._pins: Pins | None = None
         self._credentials: Credentials | None = None
+        self._states: StateStore | None = None
         self._downloads: dict[Gun, Downloads] = {}
         self._executors: dict[str, ThreadPoolExecutor] = {}
 
@@ -157,6 +173,9 @@ class Session:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+        if self._states is not None:
+            self._states.close()
+            self._states = None
 
     @property
     def requests(self) -> Executor:
@@ -184,9 +203,23 @@ class Session:
     @property
     def states(self) -> "StateStore":
         """Known roots and high-water marks."""
-        from signer.trust.state import StateStore
+        with self._making:
+            if self._states is None:
+                from signer.trust.state import open_states
 
-        return StateStore(self.settings.trust_dir / STATE_DIRECTORY)
+                settings = self.settings
+                self._states = open_states(
+                    settings.state_url or settings.trust_dir / STATE_DIRECTORY,
+                    password=settings.environment.get("SIGNER_STATE_PASSWORD", ""),
+                    ca_files=settings.ca_files,
+                    timeout_seconds=settings.timeout_seconds,
+                )
+            return self._states
+
+    @property
+    def live(self) -> bool:
+        """Whether servers are asked, and asked about the present."""
+        return self._sources is None and not self.settings.offline and self.settings.at is None
 
     @property
     def pins(self) -> "Pins":
@@ -278,13 +311,13 @@ class Session:
         domain = gun.partition("/")[0]
         return DOCKER_HUB_SERVER if domain == DEFAULT_DOMAIN else f"https://{domain}"
 
-    def server(self, gun: Gun) -> "NotaryServer":
-        """Return the Notary server's side of a collection."""
+    def server(self, gun: Gun, *, url: str = "") -> "NotaryServer":
+        """Return the Notary server's side of a collection, at ``url`` or the session's server."""
         from signer.transport.notary import NotaryServer
 
         return NotaryServer(
             self.pool,
-            self.server_url(gun),
+            url or self.server_url(gun),
             gun,
             credentials=self.credentials,
             on_upload=self.on_upload,
@@ -310,7 +343,8 @@ class Session:
 
         guns = list(dict.fromkeys(ImageReference.parse(image).gun for image in images))
         delegations = [parse_signer(name) for name in signers]
-        for origin in {Origin.of(self.server_url(gun)) for gun in guns}:
+        asked = guns if self._sources is None and not self.settings.offline else []
+        for origin in {Origin.of(self.server_url(gun)) for gun in asked}:
             if origin.scheme == "https":
                 self._tls_contexts.start(origin.authority, self.requests)
 
@@ -323,34 +357,69 @@ class Session:
                     downloads,
                     gun,
                     states=self.states,
-                    cache=self._cache(gun),
+                    cache=self.cache(gun),
                     delegations=delegations,
                 )
 
-    def _new_downloads(self, gun: Gun) -> "Downloads":
+    def _new_downloads(self, gun: Gun, *, server: str = "") -> "Downloads":
         from signer.trust.fetch import Downloads
 
-        return Downloads(self.server(gun), self.requests)
+        return Downloads(self._source(gun, server=server), self.requests)
 
-    def _cache(self, gun: Gun) -> "MetadataCache":
+    def _source(self, gun: Gun, *, server: str) -> "MetadataSource":
+        if self._sources is not None:
+            return self._sources(gun)
+        if self.settings.offline:
+            from signer.trust.stored import StoredSource
+
+            return StoredSource(gun, cache=self.cache(gun), states=self.states)
+        return self.server(gun, url=server)
+
+    def cache(self, gun: Gun) -> "MetadataCache":
+        """Return what is cached of a collection."""
         from signer.trust.cache import MetadataCache
 
         return MetadataCache(self.settings.trust_dir, gun)
 
-    def client(self, gun: Gun) -> "TrustClient":
-        """Return a verifying reader of a collection; a prefetch under way is its first round."""
+    def client(self, gun: Gun, *, pins: "Pins | None" = None, server: str = "") -> "TrustClient":
+        """Return a verifying reader of a collection; a prefetch under way is its first round.
+
+        Args:
+            gun: the collection.
+            pins: how its root may be trusted; the session's where none are given.
+            server: URL of its Notary server; the session's where none is given.
+        """
+        downloads = self._downloads.pop(gun, None)
+        if downloads is None or server:
+            downloads = self._new_downloads(gun, server=server)
+        return self._client(gun, downloads, pins=pins, live=self.live)
+
+    def stored_client(self, gun: Gun, *, pins: "Pins | None" = None) -> "TrustClient":
+        """Return a reader of what is stored of a collection, for a server that does not answer."""
+        from signer.trust.fetch import Downloads
+        from signer.trust.stored import StoredSource
+
+        source = StoredSource(gun, cache=self.cache(gun), states=self.states)
+        return self._client(gun, Downloads(source, self.requests), pins=pins, live=False)
+
+    def _client(
+        self, gun: Gun, downloads: "Downloads", *, pins: "Pins | None", live: bool
+    ) -> "TrustClient":
         from signer.trust.client import TrustClient
 
-        if gun not in self._downloads:
-            self._downloads[gun] = self._new_downloads(gun)
+        given = self.pins if pins is None else pins
+        vouched = self._vouched_pins if not given.explicit else None
+        if vouched is not None and self.states.load(gun) is None:
+            given = vouched(gun) or given  # a root that is known needs nobody to vouch for it
         return TrustClient(
             gun,
-            self._downloads.pop(gun),
-            cache=self._cache(gun),
+            downloads,
+            cache=self.cache(gun),
             states=self.states,
-            pins=self.pins,
+            pins=given,
             clock=self.clock,
             confirm=self.confirm,
+            live=live,
         )
 
     def publisher(self, gun: Gun, keyring: "Keyring") -> "Publisher":

@@ -62,6 +62,8 @@ class TrustClient:
         confirm: asks somebody whether the root with the given key ids is to be trusted, when
             nothing else says so; None where there is nobody to ask.
         clock: returns the current time, with its zone.
+        live: whether a server answers now, so that success confirms what is cached; False for
+            stored files and bundles, and for a clock that shows another time.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class TrustClient:
         pins: Pins,
         clock: Callable[[], datetime],
         confirm: Callable[[Gun, str], bool] | None = None,
+        live: bool = True,
     ) -> None:
         self.gun = gun
         self.cache = cache
@@ -81,6 +84,7 @@ class TrustClient:
         self.pins = pins
         self.clock = clock
         self.confirm = confirm
+        self.live = live
         self.downloads = downloads
         self._used = False
 
@@ -171,7 +175,7 @@ class TrustClient:
             raise PinMismatchError(
                 f"{error.message[:-1]}, which is trusted from earlier runs.",
                 hint=f"{error.hint} If the collection was made anew on purpose, remove what is "
-                f"remembered: {self.states.path(self.gun)}",
+                f"remembered: {self.states.location(self.gun)}",
             ) from error
         return state.pins | {self.pins.fingerprint}
 
@@ -321,10 +325,12 @@ class TrustClient:
         """Remember what was verified; expired files are no news to remember."""
         if collection.expired:
             return
+        contact = self.clock() if self.live else self.cache.confirmed()
+        state = TrustState(collection.root.wire, collection.versions, satisfied)
+        self.states.save(self.gun, state)  # first: what cannot be remembered is not confirmed
         for name, role in collection.roles.items():
             self.cache.write(name, role.wire)
-        state = TrustState(collection.root.wire, collection.versions, satisfied)
-        self.states.save(self.gun, state)
+        self.cache.confirm(contact)
 
 
 def remember_root(states: StateStore, gun: Gun, root: bytes) -> None:

@@ -50,7 +50,9 @@ from signer.trust.checks import (
     check_root_certificates,
     check_signatures,
     check_version,
+    public_key_id,
 )
+from signer.trust.marks import surviving_marks
 from signer.trust.pinning import Pins, accepted_by
 from signer.trust.role import DelegatedRoleInfo, Role, root_key_ids
 from signer.trust.steps import Step, at_step
@@ -62,11 +64,12 @@ class TrustedCollection:
     Args:
         gun: its name.
         now: the reference time of every expiry check, in UTC.
-        versions: the highest versions seen before, by role.
+        versions: the highest versions seen before, by role, under the keys of the first root.
         allow_expired: keep expired base roles, with their errors in ``expired``, instead of
             raising.
 
     Attributes:
+        seen: the highest versions seen before that count under the newest root.
         roles: every role that is valid.
         delegations: every delegation that a valid role names.
         invalid: why a delegation's file is not valid.
@@ -85,7 +88,9 @@ class TrustedCollection:
     ) -> None:
         self.gun = gun
         self.now = now.astimezone(UTC)
-        self.seen = dict(versions or {})
+        self._remembered = dict(versions or {})
+        self._first_root: Root | None = None
+        self.seen = dict(self._remembered)
         self.allow_expired = allow_expired
         self.roles: dict[RoleName, Role] = {}
         self.delegations: dict[RoleName, DelegatedRoleInfo] = {}
@@ -127,6 +132,8 @@ class TrustedCollection:
     def update_root(self, wire: bytes, *, allow_gap: bool = False) -> None:
         """Step 3: go from root version N to N+1.
 
+        Where it rotates the keys of a role, what was seen of the role before counts no longer.
+
         Args:
             wire: the newer root's file.
             allow_gap: accept a version beyond N+1, for servers that do not serve the versions
@@ -144,6 +151,9 @@ class TrustedCollection:
                 f"{self.gun}: root version {new.version} follows version {old.version}."
             )
         self._set(RoleName(ROOT), envelope, wire)
+        # Compared with the first, not step by step: as saved states are compared when they meet.
+        self._first_root = self._first_root or old
+        self.seen = surviving_marks(self._remembered, self._first_root, new)
 
     def finish_root(self) -> None:
         """Step 4: the newest root has not expired, and enough of its certificates are good.
@@ -167,8 +177,7 @@ class TrustedCollection:
             TrustDataError: bad signature or rollback.
             ExpiredRoleError: it has expired.
         """
-        envelope = self._load(TIMESTAMP, wire, Timestamp)
-        self._set(RoleName(TIMESTAMP), envelope, wire)
+        self._load(TIMESTAMP, wire, Timestamp)
 
     def update_snapshot(self, wire: bytes) -> None:
         """Steps 6 and 7.
@@ -180,8 +189,7 @@ class TrustedCollection:
             ExpiredRoleError: it has expired.
         """
         check_hashes(RoleName(SNAPSHOT), wire, self.snapshot_meta, gun=self.gun)
-        envelope = self._load(SNAPSHOT, wire, Snapshot)
-        self._set(RoleName(SNAPSHOT), envelope, wire)
+        self._load(SNAPSHOT, wire, Snapshot)
 
     def check_root_is_named(self) -> None:
         """Step 7: the root in force is the one that the snapshot names.
@@ -201,8 +209,7 @@ class TrustedCollection:
         """
         role = RoleName(TARGETS)
         check_hashes(role, wire, self.meta(role), gun=self.gun)
-        envelope = self._load(TARGETS, wire, Targets)
-        self._set(role, envelope, wire)
+        self._load(TARGETS, wire, Targets)
         self.delegations |= self._delegations_of(self.roles[role])
 
     def update_delegation(self, name: RoleName, wire: bytes) -> None:
@@ -219,9 +226,9 @@ class TrustedCollection:
         try:
             envelope = self._parse(name, wire, Targets)
             self.rejected[name] = envelope.signed_as(Targets).version
-            check_signatures(parent, name, envelope, gun=self.gun)
+            signed = check_signatures(parent, name, envelope, gun=self.gun)
             self._check_version(name, envelope.signed)
-            role = Role(name, envelope, wire, info.paths)
+            role = _signed_role(name, envelope, wire, signed=signed, paths=info.paths)
             named = self._delegations_of(role)
             self.stale[name] = role
             check_expiry(name, envelope, gun=self.gun, now=self.now)
@@ -321,6 +328,11 @@ class TrustedCollection:
             for name in self.seen.keys() | current.keys()
         }
 
+    @property
+    def valid_until(self) -> datetime:
+        """When the first of the valid roles' files expires, in UTC."""
+        return min(role.expires for role in self.roles.values())
+
     def walk(self) -> Iterator[Role]:
         """Yield targets and every valid delegation, parents before children, in the file's order.
 
@@ -360,13 +372,15 @@ class TrustedCollection:
         with at_step(Step.ROOT_THRESHOLD):
             check_signatures(envelope.signed_as(Root), ROOT, envelope, gun=self.gun)
 
-    def _load(self, role: str, wire: bytes, cls: type[SignedT]) -> Envelope:
+    def _load(self, role: str, wire: bytes, cls: type[SignedT]) -> None:
         """Verify a base role's file but for its hashes: type, signatures, version, expiry."""
         envelope = self._parse(role, wire, cls)
-        check_signatures(self.root.envelope.signed_as(Root), role, envelope, gun=self.gun)
+        root = self.root.envelope.signed_as(Root)
+        signed = check_signatures(root, role, envelope, gun=self.gun)
         self._check_version(RoleName(role), envelope.signed)
         self._check_expiry(RoleName(role), envelope)
-        return envelope
+        name = RoleName(role)
+        self.roles[name] = _signed_role(name, envelope, wire, signed=signed)
 
     def _check_version(self, name: RoleName, signed: Signed) -> None:
         check_version(name, signed.version, self.seen.get(name, 0), gun=self.gun)
@@ -381,6 +395,24 @@ class TrustedCollection:
 
     def _set(self, name: RoleName, envelope: Envelope, wire: bytes) -> None:
         self.roles[name] = Role(name, envelope, wire)
+
+
+def _signed_role(
+    name: RoleName,
+    envelope: Envelope,
+    wire: bytes,
+    *,
+    signed: Mapping[str, NotaryKey],
+    paths: tuple[str, ...] = ("",),
+) -> Role:
+    return Role(
+        name,
+        envelope,
+        wire,
+        paths,
+        signed_by=frozenset(public_key_id(key) for key in signed.values()),
+        stray=tuple(keyid for keyid in envelope.signatures if keyid not in signed),
+    )
 
 
 def _is_child(name: str, parent: RoleName) -> bool:

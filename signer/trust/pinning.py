@@ -31,7 +31,7 @@ from signer.dialect.keys import NotaryKey
 from signer.errors import UsageError
 from signer.keys.certificates import common_names, name_fits
 from signer.names import parse_key_id
-from signer.trust.checks import signed_keys
+from signer.trust.checks import public_key_id, signed_keys
 
 if TYPE_CHECKING:
     from signer.dialect.envelope import Envelope
@@ -46,12 +46,23 @@ class Pins:
         certificates: SHA-256 over the DER of root certificates, as hex.
         authorities: sets of CA certificates, each set one pin.
         trust_on_first_use: accept whatever root is met first.
+        threshold: how many of the root's keys, each named by a pin, must have signed it.
     """
 
     key_ids: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()
     authorities: tuple[tuple[x509.Certificate, ...], ...] = ()
     trust_on_first_use: bool = False
+    threshold: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that nothing would be measured by.
+
+        Raises:
+            UsageError: it is below 1.
+        """
+        if self.threshold < 1:
+            raise UsageError(f"A threshold of {self.threshold} pinned root keys pins nothing.")
 
     @classmethod
     def load(
@@ -61,6 +72,7 @@ class Pins:
         *,
         authorities: Iterable[tuple[str, bytes]] = (),
         trust_on_first_use: bool = False,
+        threshold: int = 1,
     ) -> "Pins":
         """Read pins as users give them.
 
@@ -69,9 +81,11 @@ class Pins:
             certificates: (origin, PEM) pairs of root certificates or bare public keys.
             authorities: (origin, PEM) pairs of CA bundles.
             trust_on_first_use: whether any root may be trusted when none is known.
+            threshold: how many pinned keys must have signed the root.
 
         Raises:
-            UsageError: an id is malformed, or a file has no certificate; the origin is named.
+            UsageError: an id is malformed, a file has no certificate (the origin is named), or the
+                threshold is below 1.
         """
         ids = {parse_key_id(key_id) for key_id in key_ids}
         fingerprints = set()
@@ -81,7 +95,7 @@ class Pins:
             else:
                 fingerprints.add(_fingerprint(_certificates(origin, pem)[0]))
         sets = tuple(_certificates(origin, pem) for origin, pem in authorities)
-        return cls(frozenset(ids), frozenset(fingerprints), sets, trust_on_first_use)
+        return cls(frozenset(ids), frozenset(fingerprints), sets, trust_on_first_use, threshold)
 
     def __bool__(self) -> bool:
         """Whether there is any way to trust a root that is not known yet."""
@@ -101,6 +115,8 @@ class Pins:
         parts = [f"key {key_id}" for key_id in sorted(self.key_ids)]
         parts += [f"certificate {print_}" for print_ in sorted(self.certificates)]
         parts += sorted(f"ca {_fingerprint(ca)}" for bundle in self.authorities for ca in bundle)
+        if self.threshold > 1:
+            parts.append(f"threshold {self.threshold}")
         return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
 
     def names(self, key: NotaryKey, *, gun: str, now: datetime) -> bool:
@@ -125,12 +141,15 @@ class Pins:
 
 
 def accepted_by(pins: Pins, envelope: "Envelope", *, gun: str, now: datetime) -> bool:
-    """Tell whether a pin accepts a root: it names a key that validly signed this very root.
+    """Tell whether the pins accept a root: they name keys that validly signed this very root.
+
+    As many distinct public keys as the pins' threshold says, in whatever forms they are listed.
 
     The root's own threshold is a separate check (step 2 of ``TrustedCollection``).
     """
     signed = signed_keys(envelope.signed_as(Root), ROOT, envelope)
-    return any(pins.names(key, gun=gun, now=now) for key in signed.values())
+    named = {public_key_id(key) for key in signed.values() if pins.names(key, gun=gun, now=now)}
+    return len(named) >= pins.threshold
 
 
 def _issued_by(

@@ -22,12 +22,17 @@ class Role:
         envelope: the file's content and signatures.
         wire: the file as received.
         paths: the prefixes that the role may sign, cut to its parents' (``""`` is everything).
+        signed_by: ids of the public keys that validly signed the file, of those that the role's
+            parent lists.
+        stray: ids of the keys of signatures that count for nothing: not listed, or not valid.
     """
 
     name: RoleName
     envelope: Envelope
     wire: bytes
     paths: tuple[str, ...] = ("",)
+    signed_by: frozenset[str] = frozenset()
+    stray: tuple[str, ...] = ()
 
     @property
     def version(self) -> int:
@@ -43,6 +48,13 @@ class Role:
     def targets(self) -> Targets:
         """The content of targets or a delegation."""
         return self.envelope.signed_as(Targets)
+
+    def signed_by_key(self, key: NotaryKey) -> bool:
+        """Tell whether this key made a valid signature on the file."""
+        try:
+            return NotaryKey.from_public_key(key.crypto()).keyid in self.signed_by
+        except ValueError:
+            return False  # a key that cannot be decoded has signed nothing
 
     def admits(self, target: str) -> bool:
         """Tell whether the role may speak about ``target`` at all."""

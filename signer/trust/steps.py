@@ -9,7 +9,7 @@ from signer.errors import SignerError
 
 
 class Step(IntEnum):
-    """A step of verification; 1 to 9 are ``TrustedCollection``'s, the others ``evaluate``'s."""
+    """A step of verification; 1 to 9 are ``TrustedCollection``'s, the others a policy's."""
 
     ROOT_PINNED = 1
     ROOT_THRESHOLD = 2
@@ -23,6 +23,9 @@ class Step(IntEnum):
     TARGET = 10
     DIGEST = 11
     SIGNERS = 12
+    FRESHNESS = 13
+    PROVENANCE = 14
+    REGISTRY = 15
 
     @property
     def code(self) -> str:
