@@ -1,0 +1,1 @@
+"""Finding the images in workload files, and rewriting them to digests."""
