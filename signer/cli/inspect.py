@@ -1,11 +1,13 @@
 """``signer inspect``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from signer.cli.globals import GlobalOptions, global_options
 from signer.cli.output import print_json, short_digest, table, wrapped
+from signer.cli.reporting import require_directory, write_report
 from signer.cli.trusting import trust_options
 
 if TYPE_CHECKING:
@@ -16,10 +18,20 @@ if TYPE_CHECKING:
 @click.command("inspect", short_help="Show who signed what, with which keys.")
 @click.argument("repository", metavar="REPOSITORY[:TAG]")
 @click.option("--registry", is_flag=True, help="Compare every tag with the registry.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page for browsers, phones and paper, too.",
+)
 @trust_options
 @global_options
 def command(
-    options: GlobalOptions, *, repository: str, registry: bool, pins: "PinSources | None"
+    options: GlobalOptions,
+    *,
+    repository: str,
+    registry: bool,
+    html: Path | None,
+    pins: "PinSources | None",
 ) -> int:
     """Show the roles, keys, versions, expiries and tags of a collection.
 
@@ -28,8 +40,14 @@ def command(
     """
     from signer.signing.inspect import inspect_collection
 
+    if html is not None:
+        require_directory(html)
     with options.session(pins) as session:
         inspection = inspect_collection(session, repository, ask_registry=registry)
+    if html is not None:
+        from signer.report.html import inspection_page
+
+        write_report(html, inspection_page(inspection, now=session.clock()))
     if options.as_json:
         print_json("inspect", inspect_content(inspection))
     else:

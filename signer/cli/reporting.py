@@ -34,7 +34,14 @@ class _Reports:
     options: GlobalOptions
     junit: Path | None
     dotenv: Path | None
+    form: str = "text"
     done: bool = False
+    annotated: bool = False
+
+    @property
+    def prints_text(self) -> bool:
+        """Whether standard output is for people, and not one report or one object."""
+        return self.form == "text" and not self.options.as_json
 
     @property
     def wanted(self) -> bool:
@@ -52,8 +59,9 @@ def report_options(command: str) -> Callable[[_Function], _Function]:
             options: GlobalOptions, *, junit: Path | None, dotenv: Path | None, **params: object
         ) -> Any:  # noqa: ANN401 - whatever the command returns
             for file in (junit, dotenv):
-                _require_directory(file)
-            reports = _Reports(command, options, junit, dotenv)
+                require_directory(file)
+            form = str(params.get("form") or "text")
+            reports = _Reports(command, options, junit, dotenv, form)
             click.get_current_context().meta[_META] = reports
             _warn_of_debugging()
             try:
@@ -81,6 +89,7 @@ def publish_reports(make_outcomes: "Callable[[], Sequence[Outcome]]") -> None:
     if not isinstance(reports, _Reports) or not reports.wanted or reports.done:
         return
     reports.done = True
+    reports.annotated = reports.form == "github"  # the command has printed just that
     _publish(reports, make_outcomes())
 
 
@@ -103,16 +112,17 @@ def _publish(reports: _Reports, outcomes: "Sequence[Outcome]") -> None:
     command = reports.command
     host = detect_host(os.environ)
     if reports.junit:
-        _write(reports.junit, junit(outcomes, command=command))
+        write_report(reports.junit, junit(outcomes, command=command))
     if reports.dotenv:
-        _write(reports.dotenv, gitlab.dotenv(outcomes))
-    if host is CiHost.GITLAB and not reports.options.as_json and not reports.options.quiet:
+        write_report(reports.dotenv, gitlab.dotenv(outcomes))
+    if host is CiHost.GITLAB and reports.prints_text and not reports.options.quiet:
         now = datetime.now(tz=UTC)
         click.echo(gitlab.sections(outcomes, command=command, now=now), nl=False, color=True)
     if host is CiHost.GITHUB:
-        text = github.annotations(outcomes, command=command)
-        # With --json, standard output is one object; the runner reads commands from both.
-        click.echo(text, nl=False, err=reports.options.as_json)
+        if not reports.annotated:
+            # Standard output may be one object; the runner reads commands from both.
+            text = github.annotations(outcomes, command=command, base=Path.cwd())
+            click.echo(text, nl=False, err=not reports.prints_text)
         _append("GITHUB_OUTPUT", github.step_outputs(outcomes))
         _append("GITHUB_STEP_SUMMARY", github.summary(outcomes, command=command))
 
@@ -123,13 +133,22 @@ def _warn_of_debugging() -> None:
         click.echo(wrapped(f"warning: {text}"), err=True)
 
 
-def _require_directory(file: Path | None) -> None:
-    """Find out before the work that a report has no place to go."""
+def require_directory(file: Path | None) -> None:
+    """Find out before the work that a report has no place to go.
+
+    Raises:
+        UsageError: there is no such directory.
+    """
     if file is not None and not file.parent.is_dir():
         raise UsageError(f"There is no directory {file.parent} to write {file.name} into.")
 
 
-def _write(file: Path, text: str) -> None:
+def write_report(file: Path, text: str) -> None:
+    """Write a report to a file, in UTF-8.
+
+    Raises:
+        SignerError: it cannot be written; the command's work has been done before.
+    """
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -7,10 +7,13 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from signer.names import printable
 from signer.report.outcome import Kind, Outcome, worst
+from signer.report.place import relative_path
+from signer.report.visible import visible
 
 _MAX_SUMMARY_BYTES: Final = 1_000_000
 """GitHub takes 1 MiB per step; a larger file is refused as a whole."""
@@ -72,16 +75,34 @@ def summary(outcomes: Sequence[Outcome], *, command: str) -> str:
     return f"{text}\n"
 
 
-def annotations(outcomes: Sequence[Outcome], *, command: str) -> str:
-    """Return the workflow commands that annotate a run: errors, warnings, notices."""
+def annotations(outcomes: Sequence[Outcome], *, command: str, base: Path | None = None) -> str:
+    """Return the workflow commands that annotate a run: errors, warnings, notices.
+
+    Args:
+        outcomes: in the order of the command's results.
+        command: the command's name, for example ``verify``.
+        base: the directory below which files are named relative to it, as GitHub wants them.
+    """
     lines = []
     for outcome in outcomes:
         kind = _COMMANDS.get(outcome.kind, "warning")
         if not outcome.message:
             continue
         title = _property(printable(f"signer {command}: {outcome.status}"))
-        lines.append(f"::{kind} title={title}::{_data(f'{outcome.title}: {outcome.message}')}\n")
+        lines.append(
+            f"::{kind} {_place(outcome, base=base)}title={title}"
+            f"::{_data(f'{outcome.title}: {outcome.message}')}\n"
+        )
     return "".join(lines)
+
+
+def _place(outcome: Outcome, *, base: Path | None) -> str:
+    """Return the properties by which GitHub shows an annotation beside the line of a file."""
+    path = relative_path(outcome.file, base=base)
+    if not path:
+        return ""
+    file = f"file={_property(printable(path))},"
+    return f"{file}line={outcome.line}," if outcome.line else file
 
 
 def warning(text: str) -> str:
@@ -98,7 +119,7 @@ def _block(name: str, value: str, *, delimiter: Callable[[], str]) -> str:
 
 def _data(text: str) -> str:
     """Escape the text of a workflow command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

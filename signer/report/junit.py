@@ -61,7 +61,12 @@ def _add_finding(suite: ET.Element, finding: Finding, outcome: Outcome) -> None:
 
 
 def _add_case(suite: ET.Element, name: str, outcome: Outcome) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=_text(outcome.title), name=_text(name))
+    case = ET.SubElement(suite, "testcase", classname=_text(outcome.title), name=_text(name))
+    if outcome.file:
+        case.set("file", _text(outcome.file))
+    if outcome.line:
+        case.set("line", str(outcome.line))
+    return case
 
 
 def _text(text: str) -> str:

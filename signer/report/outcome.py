@@ -1,14 +1,16 @@
 """What became of one image, alike for signing and verifying: what every report is made of."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from signer.dtr.job import JobResult
+from signer.dialect.canonical import Json
 from signer.errors import SEVERITY, ExitCode, SignerError
-from signer.policy.verdict import Verdict
-from signer.signing.sign import SignResult
+
+if TYPE_CHECKING:
+    from signer.policy.verdict import Verdict
+    from signer.signing.sign import SignResult
 
 _REFUSING: Final = {ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED, ExitCode.GATE}
 
@@ -42,6 +44,9 @@ class Finding:
     detail: str
     """What was seen, and what was expected."""
 
+    number: int = 0
+    """Of the step; 0 for a condition of the gate."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -68,6 +73,41 @@ class Outcome:
     notes: tuple[str, ...] = ()
     """Warnings, or why it was skipped."""
 
+    file: str = ""
+    """The workload file that names the image, as it was given; empty where the user named it."""
+
+    line: int = 0
+    """Of the image in the file, from 1; 0 where it is not known."""
+
+    path: str = ""
+    """Where in the file's structure the image stands, for example ``services.web.image``."""
+
+    rule: str = ""
+    """The policy's rule that decided; empty without a policy."""
+
+    runner_up: str = ""
+    """The rule that would have decided without that one, or empty."""
+
+    signers: tuple[str, ...] = ()
+    """Roles under ``targets/`` (without releases) that signed the digest."""
+
+    role: str = ""
+    """The role in which the tag was found, or empty."""
+
+    custom: Json = field(default=None, repr=False)
+    """What is signed beside the digest."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about the error, or empty."""
+        return self.error.hint if self.error else ""
+
+    @property
+    def place(self) -> str:
+        """``FILE:LINE, PATH``, as far as they are known."""
+        where = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        return ", ".join(part for part in (where, self.path) if part)
+
     @property
     def title(self) -> str:
         """The image, or a word where there is none."""
@@ -86,7 +126,7 @@ class Outcome:
         return " ".join(self.notes)
 
 
-def of_result(result: SignResult, *, dry_run: bool = False) -> Outcome:
+def of_result(result: "SignResult", *, dry_run: bool = False) -> Outcome:
     """Return what became of an image that was to be signed; of an event, with the gate's findings.
 
     Args:
@@ -95,6 +135,8 @@ def of_result(result: SignResult, *, dry_run: bool = False) -> Outcome:
 
     Source: the design, "JSON".
     """
+    from signer.dtr.job import JobResult  # with much that verifying needs nothing of
+
     report = result.gate if isinstance(result, JobResult) else None
     findings = tuple(
         Finding(found.code, found.status, f"{found.seen}; expected {found.expected}")
@@ -114,8 +156,14 @@ def of_result(result: SignResult, *, dry_run: bool = False) -> Outcome:
     )
 
 
-def of_verdict(verdict: Verdict) -> Outcome:
+def of_verdict(verdict: "Verdict", *, file: str = "", line: int = 0, path: str = "") -> Outcome:
     """Return a verdict's outcome, with the numbered steps as findings.
+
+    Args:
+        verdict: about one image.
+        file: the workload file that names the image, or empty.
+        line: of the image in it, from 1; 0 where it is not known.
+        path: where in the file's structure the image stands.
 
     Source: the design, "JSON".
     """
@@ -128,9 +176,19 @@ def of_verdict(verdict: Verdict) -> Outcome:
         kind=kind,
         digest=verdict.digest if kind is Kind.GOOD else "",
         findings=tuple(
-            Finding(check.step.code, check.status, check.detail) for check in verdict.checks
+            Finding(check.step.code, check.status, check.detail, int(check.step))
+            for check in verdict.checks
         ),
         error=verdict.reason,
+        notes=verdict.warnings,
+        file=file,
+        line=line,
+        path=path,
+        rule=verdict.rule,
+        runner_up=verdict.runner_up,
+        signers=verdict.signers,
+        role=verdict.role,
+        custom=verdict.custom,
     )
 
 
