@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from signer.errors import SignerError as SignerError
     from signer.names import ImageReference as ImageReference
-    from signer.policy.evaluate import verify_images as verify_images
+    from signer.policy.decide import decide_images as decide_images
+    from signer.policy.decide import verify_images as verify_images
+    from signer.policy.load import load_policy as load_policy
     from signer.policy.requirement import Requirement as Requirement
     from signer.signing.initialise import init_collection as init_collection
     from signer.signing.inspect import inspect_collection as inspect_collection
@@ -28,10 +30,12 @@ _EXPORTS = {
     "Session": "signer.signing.session",
     "Settings": "signer.signing.session",
     "SignerError": "signer.errors",
+    "decide_images": "signer.policy.decide",
     "init_collection": "signer.signing.initialise",
     "inspect_collection": "signer.signing.inspect",
+    "load_policy": "signer.policy.load",
     "sign_images": "signer.signing.sign",
-    "verify_images": "signer.policy.evaluate",
+    "verify_images": "signer.policy.decide",
 }
 
 __all__ = sorted(_EXPORTS)  # noqa: PLE0605 - computed from the one table, so the two cannot differ

@@ -14,8 +14,13 @@ import click
 from signer.constants import DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from signer.cli.configuration import Configuration
+    from signer.names import Gun
     from signer.signing.session import PinSources, Session
+    from signer.trust.fetch import MetadataSource
+    from signer.trust.pinning import Pins
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -63,11 +68,25 @@ class GlobalOptions:
 
         return find_configuration(self.config)
 
-    def session(self, pins: "PinSources | None" = None) -> "Session":
+    def session(
+        self,
+        pins: "PinSources | None" = None,
+        *,
+        offline: bool = False,
+        at: "datetime | None" = None,
+        state_url: str = "",
+        sources: "Callable[[Gun], MetadataSource] | None" = None,
+        vouched_pins: "Callable[[Gun], Pins] | None" = None,
+    ) -> "Session":
         """Open a session with these options.
 
         Args:
             pins: given on the command line; otherwise those of the configuration file.
+            offline: decide by what the trust directory holds.
+            at: the moment to decide as of; None for now.
+            state_url: where the trust state is; empty for the trust directory.
+            sources: where metadata come from instead of servers.
+            vouched_pins: pins that hold where nothing else is pinned.
         """
         from signer.cli.prompt import root_confirmation, terminal_prompt
         from signer.cli.recording import current_recording
@@ -86,6 +105,9 @@ class GlobalOptions:
             timeout_seconds=self.timeout or DEFAULT_TIMEOUT_SECONDS,
             pins=pins or file.pins,
             environment=environment,
+            offline=offline,
+            at=at,
+            state_url=state_url,
         )
         recording = current_recording()
         return Session(
@@ -93,6 +115,8 @@ class GlobalOptions:
             prompt=terminal_prompt(),
             confirm=None if self.as_json else root_confirmation(),
             on_upload=recording.on_upload if recording else None,
+            sources=sources,
+            vouched_pins=vouched_pins,
         )
 
     def _server(self, environment: Mapping[str, str]) -> str:

@@ -1,76 +1,172 @@
 """``signer verify``."""
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from signer.cli.deciding import Deciding, deciding_options
 from signer.cli.globals import GlobalOptions, global_options
-from signer.cli.output import error_content, print_json, wrapped
+from signer.cli.output import error_content, print_json
 from signer.cli.reporting import publish_reports, report_options
-from signer.cli.trusting import trust_options
-from signer.errors import ExitCode, worst_exit_code
+from signer.errors import ExitCode, SignerError, UsageError, worst_exit_code
+from signer.names import ImageReference
 
 if TYPE_CHECKING:
+    from signer.policy.model import Resource
     from signer.policy.verdict import Verdict
     from signer.report.outcome import Outcome
-    from signer.signing.session import PinSources
+    from signer.workloads.found import FoundImage
 
 _DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
+_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality", "html")
 
-_INDENT = " " * 5  # under a step's status, and a digest behind it still fits
+
+@dataclass(frozen=True)
+class _Asked:
+    """An image to decide about, and where it is named.
+
+    Attributes:
+        reference: the image.
+        found: its place in a file; None where it was an argument.
+    """
+
+    reference: ImageReference
+    found: "FoundImage | None" = None
 
 
 @click.command("verify", short_help="Decide whether images are signed as required.")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option(
-    "--signer", "signers", multiple=True, metavar="NAME", help="Who must have signed; repeatable."
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Every image in a compose file, Kubernetes manifest or Dockerfile; '-' is stdin.",
 )
-@trust_options
+@deciding_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    metavar="FORMAT",
+    help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.  [default: text]",
+)
 @global_options
 @report_options("verify")
 def command(
     options: GlobalOptions,
     *,
     images: tuple[str, ...],
-    signers: tuple[str, ...],
-    pins: "PinSources | None",
+    files: tuple[str, ...],
+    form: str | None,
+    deciding: Deciding,
 ) -> int:
-    """Decide whether images are signed, and by whom.
+    """Decide whether images are signed as required, and by whom.
 
-    A tag is looked up as docker does, in targets/releases, then in targets. Every --signer must
-    have signed the same digest in a role of its own. Some way of trusting the root is required: a
-    pin, --trust-on-first-use, or an earlier run. Prints the digest to deploy.
+    A policy file says what is required, or the options do: a tag is looked up as docker does, in
+    targets/releases, then in targets; every --signer must have signed the same digest in a role of
+    its own; and some way of trusting the root is required: a pin, --trust-on-first-use, or an
+    earlier run. Prints the digest to deploy.
     """
-    with options.session(pins) as session:
-        session.prefetch(images, signers=signers)
-        from signer.policy.evaluate import verify_images
-        from signer.policy.requirement import Requirement
+    form = _form(options, form)
+    if files:
+        # The files of '-f *.yml' come as arguments, all but the first.
+        files += tuple(name for name in images if Path(name).is_file())
+        images = tuple(name for name in images if not Path(name).is_file())
+    asked = [_Asked(ImageReference.parse(image)) for image in images]
+    asked += _in_files(files, deciding)
+    if not (images or files):
+        raise UsageError("No image to verify was given.", hint="Give an IMAGE, or -f FILE.")
+    verdicts = _decide(options, deciding, asked)
+    outcomes = _Outcomes(asked, verdicts)
+    undecided = _undecided(verdicts)
+    if undecided is not None and form in {"text", "json"}:
+        publish_reports(outcomes.make)
+        raise undecided
+    _print(form, options, outcomes)
+    publish_reports(outcomes.make)
+    return worst_exit_code([int(verdict.exit_code) for verdict in verdicts])
 
-        verdicts = verify_images(session, images, requirement=Requirement(signers=signers))
+
+def _form(options: GlobalOptions, form: str | None) -> str:
+    if options.as_json and form not in {None, "json"}:
+        raise UsageError(f"--json and --format {form} were given; standard output takes one.")
+    return "json" if options.as_json else form or "text"
+
+
+def _in_files(files: Sequence[str], deciding: Deciding) -> list[_Asked]:
+    if not files:
+        return []
+    from signer.workloads.find import find_images
+
+    resources: tuple[Resource, ...] = ()
+    if deciding.policy is not None:
+        from signer.policy.load import load_policy
+
+        resources = load_policy(deciding.policy).resources
+    sources: list[Path | str] = [name if name == "-" else Path(name) for name in files]
+    found = find_images(sources, environment=os.environ, resources=resources)
+    if not found:
+        click.echo(f"note: {', '.join(files)} names no image.", err=True)
+    return [_Asked(image.reference, image) for image in found]
+
+
+def _decide(options: GlobalOptions, deciding: Deciding, asked: Sequence[_Asked]) -> "list[Verdict]":
+    if not asked:
+        return []
+    references = [image.reference for image in asked]
+    with deciding.open_session(options) as session:
+        deciding.prefetch(session, references)
+        verdicts = deciding.decide(session, references)
+    return [
+        replace(verdict, image=image.found.reference_text) if image.found else verdict
+        for verdict, image in zip(verdicts, asked, strict=True)
+    ]
+
+
+def _undecided(verdicts: "Sequence[Verdict]") -> SignerError | None:
+    """Return the error that stands for all where nothing could be decided at all."""
     codes = [int(verdict.exit_code) for verdict in verdicts]
-    if not _DECIDED.intersection(codes) and verdicts[0].reason:
-        publish_reports(lambda: _outcomes(verdicts))
-        raise next(v.reason for v in verdicts if v.reason and v.exit_code == worst_exit_code(codes))
-    if options.as_json:
-        print_json("verify", verify_content(verdicts))
-    else:
-        for verdict in verdicts:
-            _print_text(verdict, options)
-    publish_reports(lambda: _outcomes(verdicts))
-    return worst_exit_code(codes)
+    if not verdicts or _DECIDED.intersection(codes):
+        return None
+    worst = worst_exit_code(codes)
+    return next(v.reason for v in verdicts if v.reason and v.exit_code == worst)
 
 
-def _outcomes(verdicts: "list[Verdict]") -> "list[Outcome]":
-    from signer.report.outcome import of_verdict
+@dataclass(frozen=True)
+class _Outcomes:
+    """Verdicts with the places of their images."""
 
-    return [of_verdict(verdict) for verdict in verdicts]
+    asked: Sequence[_Asked]
+    verdicts: "Sequence[Verdict]"
+
+    def make(self) -> "list[Outcome]":
+        from signer.report.outcome import of_verdict
+
+        return [
+            of_verdict(verdict, **_place(image.found))
+            for image, verdict in zip(self.asked, self.verdicts, strict=True)
+        ]
+
+    def content(self) -> dict[str, Any]:
+        """Return the verdicts as JSON; the overall one is the worst."""
+        order = ["reject", "warn", "accept"]
+        overall = min((v.verdict for v in self.verdicts), key=order.index, default="accept")
+        images = [
+            _content(verdict) | _place(image.found)
+            for image, verdict in zip(self.asked, self.verdicts, strict=True)
+        ]
+        return {"verdict": overall, "images": images}
 
 
-def verify_content(verdicts: "list[Verdict]") -> dict[str, Any]:
-    """Return verdicts as JSON; the overall one is the worst."""
-    order = ["reject", "warn", "accept"]
-    overall = min((verdict.verdict for verdict in verdicts), key=order.index)
-    return {"verdict": overall, "images": [_content(verdict) for verdict in verdicts]}
+def _place(found: "FoundImage | None") -> dict[str, Any]:
+    return {"file": found.file, "line": found.line, "path": found.path} if found else {}
 
 
 def _content(verdict: "Verdict") -> dict[str, Any]:
@@ -79,6 +175,7 @@ def _content(verdict: "Verdict") -> dict[str, Any]:
         "verdict": verdict.verdict,
         "digest": verdict.digest,
         "rule": verdict.rule,
+        **({"runner_up": verdict.runner_up} if verdict.runner_up else {}),
         "signers": list(verdict.signers),
         "role": verdict.role,
         "checks": [
@@ -91,26 +188,22 @@ def _content(verdict: "Verdict") -> dict[str, Any]:
             for check in verdict.checks
         ],
         "reason": error_content(verdict.reason) if verdict.reason else None,
+        **({"warnings": list(verdict.warnings)} if verdict.warnings else {}),
     }
 
 
-def _print_text(verdict: "Verdict", options: GlobalOptions) -> None:
-    rejected = verdict.verdict == "reject"
-    if options.quiet and not rejected:
-        return
-    click.echo(f"{verdict.verdict}  {verdict.image}")
-    if not rejected:
-        click.echo(f"  {verdict.digest}")
-        signers = ", ".join(verdict.signers) or "nobody by name"
-        click.echo(wrapped(f"  signers  {signers} (found in {verdict.role})", subsequent=_INDENT))
-    reason = verdict.reason
-    if reason:
-        step = f", step {reason.step}" if reason.step else ""
-        said = f"  reason   {reason.message} ({reason.code}{step})"
-        click.echo(wrapped(said, subsequent=_INDENT))
-        if reason.hint:
-            click.echo(wrapped(f"  hint     {reason.hint}", subsequent=_INDENT))
-    if options.verbose:
-        for check in verdict.checks:
-            said = f"  {int(check.step):2} {check.status}  {check.step.code}: {check.detail}"
-            click.echo(wrapped(said.rstrip(": "), subsequent=_INDENT))
+def _print(form: str, options: GlobalOptions, outcomes: _Outcomes) -> None:
+    if form == "json":
+        print_json("verify", outcomes.content())
+    elif form == "text":
+        from signer.report.text import verdict_text
+
+        for outcome in outcomes.make():
+            text = verdict_text(outcome, verbose=options.verbose, quiet=options.quiet)
+            if text:
+                click.echo(text)
+    else:
+        from signer.report.render import render
+
+        now = datetime.now(tz=UTC)
+        click.echo(render(outcomes.make(), form, command="verify", now=now), nl=False)

@@ -137,6 +137,27 @@ def load_signer_certificate(pem: bytes, *, now: datetime, origin: str) -> Notary
 
     Source: NP 2.5, docker-trust A.5; notary tuf/utils/x509.go.
     """
+    key = read_public_key(pem, origin=origin)
+    certificate = key.certificate()
+    if certificate is not None:
+        check_certificate(certificate, now=now, origin=printable(origin))
+        if warning := near_expiry(certificate, now=now):
+            _logger.warning("%s: %s", printable(origin), warning)
+    else:
+        check_strength(key.crypto(), printable(origin))
+    return key
+
+
+def read_public_key(pem: bytes, *, origin: str) -> NotaryKey:
+    """Read the first certificate or bare public key of a file, in date or not.
+
+    Args:
+        pem: the file's bytes.
+        origin: the file's name, for messages.
+
+    Raises:
+        KeyUnusableError: a private key, no key at all, a kind that Notary does not know.
+    """
     block = _public_block(pem, origin)
     try:
         if block.label == CERTIFICATE:
@@ -149,13 +170,6 @@ def load_signer_certificate(pem: bytes, *, now: datetime, origin: str) -> Notary
             hint="Use an ECDSA P-256 or an RSA 2048 key.",
             code="key-kind",
         ) from error
-    certificate = key.certificate()
-    if certificate is not None:
-        check_certificate(certificate, now=now, origin=printable(origin))
-        if warning := near_expiry(certificate, now=now):
-            _logger.warning("%s: %s", printable(origin), warning)
-    else:
-        check_strength(key.crypto(), printable(origin))
     return key
 
 

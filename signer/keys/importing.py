@@ -7,13 +7,9 @@ Source: NP 4.6; docker-trust reference, trap T9.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from signer.errors import KeyUnusableError, UsageError
-from signer.keys.bundle import is_bundle
-from signer.keys.files import read_key_file
 from signer.keys.passphrase import Passphrases
-from signer.keys.pem import KeyBlock, parse_blocks
 from signer.keys.signers import FileSigner
 from signer.keys.sources import load_signers
 from signer.keys.store import KeyStore, StoredKey
@@ -62,18 +58,16 @@ def import_keys(
         allow_example_keys=True,
         allow_shared_key_file=allow_shared_key_file,
     )
-    blocks = _blocks(source)
     stored = []
-    for number, signer in enumerate(signers):
+    for signer in signers:
         if not isinstance(signer, FileSigner):
             raise KeyUnusableError(
                 "A key in an HSM or KMS stays there; it cannot be imported.",
                 hint="Give its URI with --key where it signs.",
                 code="key-kind",
             )
-        block = blocks[number] if len(blocks) == len(signers) else None
-        key_role = role or (block.role if block else "") or DEFAULT_ROLE
-        key_gun = gun or (block.gun if block else "")
+        key_role = role or signer.role or DEFAULT_ROLE
+        key_gun = gun or signer.gun
         if key_role in _ROLES_WITH_GUN and not key_gun:
             raise UsageError(
                 f"A {key_role} key belongs to a collection, and the file names none.",
@@ -84,12 +78,3 @@ def import_keys(
             store.add(signer.private_key, role=key_role, gun=key_gun, passphrase=passphrase)
         )
     return stored
-
-
-def _blocks(source: str) -> list[KeyBlock]:
-    """Return a key file's private blocks, which carry role and collection."""
-    path = Path(source)
-    if source == "-" or not path.is_file() or is_bundle(path):
-        return []
-    file = read_key_file(path)
-    return [block for block in parse_blocks(file.data, origin=source) if block.private]

@@ -116,14 +116,25 @@ class FileSigner(NotarySigner):
     Args:
         private_key: the key.
         key: the public form whose id the signatures carry; the bare form unless given.
+        role: the role that the key's file names, or "".
+        gun: the collection that it names, or "".
 
     Raises:
         KeyUnusableError: ``key`` is not the private key's.
     """
 
-    def __init__(self, private_key: PrivateKey, key: NotaryKey | None = None) -> None:
+    def __init__(
+        self,
+        private_key: PrivateKey,
+        key: NotaryKey | None = None,
+        *,
+        role: str = "",
+        gun: str = "",
+    ) -> None:
         super().__init__(NotaryKey.from_public_key(private_key.public_key()))
         self._private_key = private_key
+        self.role = role
+        self.gun = gun
         if key is not None:
             self._check_same(key)
             self._key = key
@@ -151,7 +162,7 @@ class FileSigner(NotarySigner):
         return Signature(self._key.keyid, raw.hex(), {"method": self._key.method})
 
     def _with_key(self, key: NotaryKey) -> Self:
-        return type(self)(self._private_key, key)
+        return type(self)(self._private_key, key, role=self.role, gun=self.gun)
 
 
 class SignerAdapter(NotarySigner):

@@ -188,16 +188,16 @@ def _private_blocks(data: bytes, origin: str) -> list[KeyBlock]:
 
 
 def _open(block: KeyBlock, loader: _Loader) -> NotarySigner:
-    if not block.encrypted:
-        return FileSigner(decode_private_key(block, None))
-    return FileSigner(
-        loader.passphrases.unlock(
+    if block.encrypted:
+        key = loader.passphrases.unlock(
             lambda passphrase: decode_private_key(block, passphrase),
             role=block.role or loader.role,
             key_id=block.path,
             origin=block.origin,
         )
-    )
+    else:
+        key = decode_private_key(block, None)
+    return FileSigner(key, role=block.role, gun=block.gun)
 
 
 def _worthless(blocks: list[KeyBlock]) -> bool:

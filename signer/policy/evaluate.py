@@ -3,35 +3,40 @@
 Steps 1 to 9 are the collection's (``signer.trust.collection``). Here:
 
 10. the tag is found as docker finds it, in ``targets/releases``, then in ``targets``; a digest
-    without a tag is found among the signed targets of these roles;
+    without a tag is found among the signed targets of these roles. Where a rule does not want
+    a release, the roles of its signers are looked in instead;
 11. a digest in the reference is the signed one; the entry has a SHA-256;
-12. every required signer has signed this digest in a role of its own that is published and valid,
-    never in another.
+12. the required signers have signed this digest, each in a role of its own that is published and
+    valid, never in another, with the keys that the rule names (``signer.policy.signers``);
+13. the trust data are fresh enough (``signer.policy.freshness``);
+14. what is signed beside the digest is as required (``signer.policy.provenance``);
+15. the registry serves this very manifest (``signer.policy.agreement``), where a rule wants it.
 
-Evaluation is pure; ``verify_images`` fetches each collection once, in parallel.
+Evaluation asks nobody but the registry, and that only in step 15.
 """
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from tuf.api.metadata import Root, TargetFile
 
-from signer.constants import DELEGATION_PREFIX, RELEASES, TARGETS
-from signer.errors import NotSignedError, SignerError, TrustDataError, UsageError
-from signer.names import Gun, ImageReference, RoleName, parse_signer
+from signer.constants import DELEGATION_PREFIX, RELEASES, ROOT, SNAPSHOT, TARGETS
+from signer.dialect.canonical import Json
+from signer.errors import NotSignedError, SignerError, TrustDataError
+from signer.names import ImageReference, RoleName, parent_role
+from signer.policy.agreement import ManifestSource, check_registry
+from signer.policy.freshness import check_freshness
+from signer.policy.provenance import check_provenance
 from signer.policy.requirement import Requirement
+from signer.policy.signers import check_signers, deciding_roles
 from signer.policy.verdict import ACCEPT, FAIL, PASS, REJECT, SKIP, Check, Verdict
+from signer.policy.warnings import warnings_about
 from signer.trust.collection import TrustedCollection
 from signer.trust.role import Role, digest_of, root_key_ids
 from signer.trust.steps import COLLECTION_STEPS, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from concurrent.futures import Future
-
-    from signer.signing.session import Session
 
 
 @dataclass(frozen=True)
@@ -44,51 +49,6 @@ class Candidate:
 
 
 RELEASED_ROLES = (RoleName(RELEASES), RoleName(TARGETS))
-
-
-def verify_images(
-    session: "Session", images: Iterable[str], *, requirement: Requirement | None = None
-) -> list[Verdict]:
-    """Verify images, one update per collection, collections in parallel.
-
-    Args:
-        session: connections and stores; its pins decide which roots are trusted.
-        images: references with a tag, a digest, or both; without either, the tag is ``latest``.
-        requirement: what each must fulfil beyond being released.
-
-    Returns:
-        One verdict per image, in the given order. Failures to read a collection are verdicts, too.
-
-    Raises:
-        UsageError: no image, or a malformed reference.
-    """
-    references = [_with_tag(ImageReference.parse(image)) for image in images]
-    if not references:
-        raise UsageError("No image to verify was given.")
-    wanted = requirement or Requirement()
-    jobs: Mapping[Gun, Future[TrustedCollection]] = {
-        gun: session.collections.submit(_read, session, gun)
-        for gun in dict.fromkeys(reference.gun for reference in references)
-    }
-    return [_judge(reference, jobs[reference.gun], requirement=wanted) for reference in references]
-
-
-def _with_tag(reference: ImageReference) -> ImageReference:
-    return reference if reference.tag or reference.digest else reference.with_tag("latest")
-
-
-def _read(session: "Session", gun: Gun) -> TrustedCollection:
-    return session.client(gun).update()
-
-
-def _judge(
-    reference: ImageReference, job: "Future[TrustedCollection]", *, requirement: Requirement
-) -> Verdict:
-    try:
-        collection = job.result()
-    except SignerError as error:
-        return refuse(reference, error, rule=requirement.rule)
-    return evaluate(collection, reference, requirement=requirement)
 
 
 def refuse(
@@ -120,51 +80,154 @@ def _number(check: Check) -> int:
 
 
 def evaluate(
-    collection: TrustedCollection, reference: ImageReference, *, requirement: Requirement
+    collection: TrustedCollection,
+    reference: ImageReference,
+    *,
+    requirement: Requirement,
+    now: datetime | None = None,
+    registry: ManifestSource | None = None,
 ) -> Verdict:
-    """Decide about one image by a verified collection: steps 10 to 12."""
+    """Decide about one image by a verified collection: steps 10 to 15.
+
+    Args:
+        collection: steps 1 to 9 are passed.
+        reference: has a tag, a digest, or both.
+        requirement: what the image must fulfil.
+        now: the time to judge freshness by; the collection's where none is given.
+        registry: asked in step 15, where the requirement wants it.
+    """
     checks = collection_checks(collection)
     try:
-        candidates = _candidates(collection, reference)
+        candidates = _candidates(collection, reference, requirement=requirement)
     except SignerError as error:
         return refuse(reference, error, rule=requirement.rule, passed=checks)
     refusals = []
     for candidate in candidates:
-        verdict = _evaluate_candidate(
-            collection, reference, candidate, requirement=requirement, passed=checks
+        evaluation = _Evaluation(
+            collection, reference, candidate, requirement, now or collection.now, registry
         )
+        verdict = evaluation.verdict(checks)
         if verdict.verdict != REJECT:
             return verdict
         refusals.append(verdict)
     return refusals[0]
 
 
-def _evaluate_candidate(
-    collection: TrustedCollection,
-    reference: ImageReference,
-    candidate: Candidate,
-    *,
-    requirement: Requirement,
-    passed: Sequence[Check],
-) -> Verdict:
-    role, name, entry = candidate.role, candidate.name, candidate.entry
-    checks = [*passed, Check(Step.TARGET, PASS, f"{name} is in {role.name} version {role.version}")]
+@dataclass(frozen=True)
+class _Evaluation:
+    """Steps 11 to 15 for one entry that may be the image asked for."""
+
+    collection: TrustedCollection
+    reference: ImageReference
+    candidate: Candidate
+    requirement: Requirement
+    now: datetime
+    registry: ManifestSource | None
+
+    def verdict(self, passed: Sequence[Check]) -> Verdict:
+        role, name, entry = self.candidate.role, self.candidate.name, self.candidate.entry
+        found = f"{name} is in {role.name} version {role.version}"
+        checks = [*passed, Check(Step.TARGET, PASS, found)]
+        try:
+            digest = _digest(self.collection, self.reference, self.candidate)
+            checks.append(Check(Step.DIGEST, PASS, f"{digest}, {entry.length} bytes"))
+            checks.append(self._signers(digest))
+            checks.append(self._freshness(digest))
+            checks.append(self._provenance(digest))
+            checks.append(self._registry(digest))
+        except SignerError as error:
+            return refuse(self.reference, error, rule=self.requirement.rule, passed=checks)
+        return Verdict(
+            image=str(self.reference),
+            verdict=ACCEPT,
+            digest=digest,
+            rule=self.requirement.rule,
+            signers=signers_of_digest(self.collection, name, digest),
+            role=role.name,
+            checks=tuple(checks),
+            custom=entry.custom,
+            warnings=warnings_about(self.collection, self._roles(digest), now=self.now),
+        )
+
+    def _signers(self, digest: str) -> Check:
+        if not (self.requirement.signers or self.requirement.teams):
+            return Check(Step.SIGNERS, SKIP, "no particular signer is required")
+        with _deciding(Step.SIGNERS):
+            said = check_signers(
+                self.collection, self.candidate.name, digest, requirement=self.requirement
+            )
+        return Check(Step.SIGNERS, PASS, said)
+
+    def _freshness(self, digest: str) -> Check:
+        with _deciding(Step.FRESHNESS):
+            said = check_freshness(
+                self.collection,
+                self._roles(digest),
+                freshness=self.requirement.freshness,
+                now=self.now,
+            )
+        if not said:
+            return Check(Step.FRESHNESS, SKIP, "no freshness is required beyond expiry")
+        return Check(Step.FRESHNESS, PASS, said)
+
+    def _roles(self, digest: str) -> set[RoleName]:
+        """Return the roles that say something about the image, but for the timestamp."""
+        roles = {RoleName(ROOT), RoleName(SNAPSHOT), RoleName(TARGETS), self.candidate.role.name}
+        roles |= set(self._deciding_roles(digest))
+        parents = {parent_role(name) for name in roles if name.count("/") > 1}
+        return roles | parents
+
+    def _deciding_roles(self, digest: str) -> tuple[RoleName, ...]:
+        return deciding_roles(
+            self.collection, self.candidate.name, digest, requirement=self.requirement
+        )
+
+    def _provenance(self, digest: str) -> Check:
+        """Step 14: by the word of whoever is required to sign, else by the entry found."""
+        conditions = self.requirement.provenance
+        if conditions is None:
+            return Check(Step.PROVENANCE, SKIP, "no provenance is required")
+        tag, gun = self.candidate.name, self.collection.gun
+        words = self._words(digest)
+        with _deciding(Step.PROVENANCE):
+            for custom in words[:-1]:
+                try:
+                    said = check_provenance(conditions, custom, gun=gun, tag=tag)
+                except NotSignedError:
+                    continue
+                return Check(Step.PROVENANCE, PASS, said)
+            said = check_provenance(conditions, words[-1], gun=gun, tag=tag)
+        return Check(Step.PROVENANCE, PASS, said)
+
+    def _words(self, digest: str) -> list[Json]:
+        entries = [
+            self.collection.find(role, self.candidate.name) for role in self._deciding_roles(digest)
+        ]
+        return [entry.custom for entry in entries if entry] or [self.candidate.entry.custom]
+
+    def _registry(self, digest: str) -> Check:
+        if not self.requirement.registry:
+            return Check(Step.REGISTRY, SKIP, "the registry is not asked")
+        with _deciding(Step.REGISTRY):
+            if self.registry is None:
+                raise NotSignedError(
+                    f"{self.collection.gun}: the rule wants the registry to agree, and there is "
+                    "none to ask here.",
+                    code="registry-unknown",
+                )
+            said = check_registry(
+                self.registry, self.reference, digest, length=self.candidate.entry.length
+            )
+        return Check(Step.REGISTRY, PASS, said)
+
+
+@contextmanager
+def _deciding(step: Step) -> Iterator[None]:
+    """Raise a copy of an error with the step at which it decided; verdicts may share errors."""
     try:
-        digest = _digest(collection, reference, candidate)
-        checks.append(Check(Step.DIGEST, PASS, f"{digest}, {entry.length} bytes"))
-        checks.append(_check_signers(collection, name, digest, requirement=requirement))
+        yield
     except SignerError as error:
-        return refuse(reference, error, rule=requirement.rule, passed=checks)
-    return Verdict(
-        image=str(reference),
-        verdict=ACCEPT,
-        digest=digest,
-        rule=requirement.rule,
-        signers=signers_of_digest(collection, name, digest),
-        role=role.name,
-        checks=tuple(checks),
-        custom=entry.custom,
-    )
+        raise failed_at(step, error) from error
 
 
 def collection_checks(collection: TrustedCollection) -> list[Check]:
@@ -197,26 +260,48 @@ def _describe_delegations(collection: TrustedCollection) -> str:
     return said
 
 
-def _candidates(collection: TrustedCollection, reference: ImageReference) -> list[Candidate]:
-    """Step 10: the tag's entry, or every released entry with the digest."""
+def _candidates(
+    collection: TrustedCollection, reference: ImageReference, *, requirement: Requirement
+) -> list[Candidate]:
+    """Step 10: the tag's entry, or every entry with the digest, in the roles that count."""
+    released = requirement.released
     found: list[Candidate] = []
-    for name in RELEASED_ROLES:
-        if name in collection.invalid:
+    for name in RELEASED_ROLES if released else _roles_of(requirement, collection):
+        if name in collection.invalid and released:
             raise failed_at(Step.TARGET, collection.invalid[name])
         role = collection.roles.get(name)
         found += _entries(role, reference) if role else []
-        if found and reference.tag:
+        if found and reference.tag and released:
             return found[:1]
     if found:
         return found
+    if not released:
+        for name in _roles_of(requirement, collection):
+            if name in collection.invalid:
+                raise failed_at(Step.TARGET, collection.invalid[name])
     what = f"tag {reference.tag!r}" if reference.tag else f"digest {reference.digest}"
+    where = f"{RELEASES} or targets" if released else "a role of a required signer"
     elsewhere = [role.name for role in collection.walk() if _entries(role, reference)]
-    also = f" {', '.join(elsewhere)} has it, but docker does not look there." if elsewhere else ""
+    also = ""
+    if elsewhere and released:
+        also = f" {', '.join(elsewhere)} has it, but docker does not look there."
     error = NotSignedError(
-        f"{collection.gun}: {what} is not signed in {RELEASES} or targets.{also}",
+        f"{collection.gun}: {what} is not signed in {where}.{also}",
         hint=f"See what is signed: signer inspect {collection.gun}",
     )
     raise failed_at(Step.TARGET, error)
+
+
+def _roles_of(requirement: Requirement, collection: TrustedCollection) -> list[RoleName]:
+    """Return where the required signers sign; for teams, wherever a member may."""
+    roles = [signer.role for signer in requirement.signers]
+    if requirement.teams:
+        roles += [
+            name
+            for name in collection.delegations
+            if name.count("/") == 1 and name != RELEASES and name not in roles
+        ]
+    return roles
 
 
 def _entries(role: Role, reference: ImageReference) -> list[Candidate]:
@@ -257,50 +342,6 @@ def signers_of_digest(collection: TrustedCollection, tag: str, digest: str) -> t
         and (entry := role.find(tag)) is not None
         and digest_of(entry) == digest
     )
-
-
-def _check_signers(
-    collection: TrustedCollection, tag: str, digest: str, *, requirement: Requirement
-) -> Check:
-    """Step 12."""
-    if not requirement.signers:
-        return Check(Step.SIGNERS, SKIP, "no particular signer is required")
-    for name in requirement.signers:
-        _require_signer(collection, tag, digest, name=name)
-    return Check(Step.SIGNERS, PASS, f"signed by {', '.join(requirement.signers)}")
-
-
-def _require_signer(collection: TrustedCollection, tag: str, digest: str, *, name: str) -> None:
-    role_name = parse_signer(name)
-    gun = collection.gun
-    if role_name not in collection.delegations:
-        from signer.signing.roles import signer_names
-
-        known = ", ".join(signer_names(collection)) or "none"
-        raise failed_at(
-            Step.SIGNERS,
-            NotSignedError(
-                f"{gun} has no signer {name!r}.", hint=f"It has: {known}.", code="signer-unknown"
-            ),
-        )
-    if role_name in collection.invalid:
-        raise failed_at(Step.SIGNERS, collection.invalid[role_name])
-    role = collection.roles.get(role_name)
-    entry = role.find(tag) if role else None
-    if role is None:
-        error = NotSignedError(f"{gun}: signer {name!r} has never signed.", code="signer-missing")
-    elif entry is None:
-        error = NotSignedError(
-            f"{gun}: signer {name!r} has not signed {tag!r}.", code="signer-missing"
-        )
-    elif digest_of(entry) != digest:
-        error = NotSignedError(
-            f"{gun}: signer {name!r} has signed {tag!r} with {digest_of(entry)}, not {digest}.",
-            code="signer-differs",
-        )
-    else:
-        return
-    raise failed_at(Step.SIGNERS, error)
 
 
 def failed_at(step: Step, error: SignerError) -> SignerError:

@@ -37,13 +37,16 @@ class Verdict:
     Attributes:
         image: the reference as it was normalised.
         verdict: ``accept``, ``warn`` or ``reject``.
-        digest: ``sha256:HEX`` that was signed; empty where nothing acceptable was found.
+        digest: ``sha256:HEX`` that was signed; empty where nothing acceptable was found. Where a
+            rule approves without a signature, the reference's own, or empty.
         rule: name of the rule that decided.
         signers: roles under ``targets/`` (without releases) that signed this digest.
         role: the role in which the tag was found.
         checks: every check up to the first failure, and what was skipped after it.
         reason: why it was refused or warned about; None for a plain accept.
         custom: what is signed beside the digest.
+        warnings: what did not refuse it, but somebody should know of.
+        runner_up: name of the rule that would have decided without ``rule``.
     """
 
     image: str
@@ -55,6 +58,8 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     reason: SignerError | None = None
     custom: Json = field(default=None, repr=False)
+    runner_up: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -25,7 +25,7 @@ from signer.trust.client import TrustClient
 from signer.trust.collection import TrustedCollection
 from signer.trust.fetch import Downloads
 from signer.trust.pinning import Pins
-from signer.trust.state import StateStore
+from signer.trust.state_files import FileStates
 from tests.attacks.keys import NOW
 from tests.attacks.simulator import SimulatedCollection
 
@@ -75,9 +75,9 @@ class Reader:
         return Gun(self.server.gun)
 
     @property
-    def states(self) -> StateStore:
+    def states(self) -> FileStates:
         """The remembered states."""
-        return StateStore(self.trust_dir / "signer")
+        return FileStates(self.trust_dir / "signer")
 
     @property
     def cache(self) -> MetadataCache:
@@ -120,7 +120,7 @@ class Reader:
     def judge(self, reference: str = ":1", *signers: str) -> Verdict:
         """Read, and evaluate one image: ``:TAG``, ``@DIGEST`` or both behind the GUN."""
         image = ImageReference.parse(f"{self.gun}{reference}")
-        return evaluate(self.read(), image, requirement=Requirement(signers=signers))
+        return evaluate(self.read(), image, requirement=Requirement.of_names(signers))
 
     def accepts(self, reference: str = ":1", *signers: str) -> str:
         """Assert that an image is accepted; return its digest."""

@@ -13,11 +13,12 @@ import pytest
 from signer.constants import ROOT
 from signer.errors import ExitCode
 from signer.names import Gun
-from signer.policy.evaluate import verify_images
+from signer.policy.decide import verify_images
 from signer.policy.requirement import Requirement
 from signer.signing.session import PinSources, Session, Settings
 from signer.transport.notary import NotaryServer
-from signer.trust.state import StateStore, TrustState
+from signer.trust.state import TrustState
+from signer.trust.state_files import FileStates
 from tests.attacks.keys import NOW, certified
 from tests.attacks.reading import TOFU, Reader
 from tests.attacks.simulator import GITLAB, OTHER, RELEASES, Request, SimulatedCollection
@@ -38,7 +39,7 @@ class SimulatedSession(Session):
     def _noon() -> datetime:
         return NOW
 
-    def server(self, gun: Gun) -> NotaryServer:
+    def server(self, gun: Gun, *, url: str = "") -> NotaryServer:
         """Return the simulated collection in the server's place."""
         return cast("NotaryServer", self.servers[gun])
 
@@ -76,7 +77,7 @@ def test_twenty_images_of_twenty_collections_get_each_their_own_digest(
     images = [f"{gun}:{tag}" for gun in session.servers for tag in ("1", "2")] * 2
     random.Random(1).shuffle(images)  # noqa: S311 - an order, no secret
     for _ in range(3):
-        verdicts = verify_images(session, images, requirement=Requirement(signers=("gitlab",)))
+        verdicts = verify_images(session, images, requirement=Requirement.of_names(["gitlab"]))
         assert [verdict.image for verdict in verdicts] == images
         assert [verdict.digest for verdict in verdicts] == [
             digest_of(*image.split(":")) for image in images
@@ -132,13 +133,13 @@ def test_verdicts_of_one_collection_read_by_many_threads_at_once_are_equal(
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(read, range(40)))) == 1
-    state = StateStore(tmp_path / "trust" / "signer").load(Gun(server.gun))
+    state = FileStates(tmp_path / "trust" / "signer").load(Gun(server.gun))
     assert state is not None
     assert state.versions["timestamp"] == 1
 
 
 def _raise_marks(directory: Path, writer: int) -> None:
-    store = StateStore(directory)
+    store = FileStates(directory)
     for number in range(ROUNDS):
         versions = {ROOT: 1, f"targets/w{writer}": number + 1, "timestamp": number + 1}
         store.save(
@@ -162,7 +163,7 @@ def test_marks_that_many_save_at_once_end_at_their_maxima(tmp_path: Path, kind: 
         for process in processes:
             process.join(60)
             assert process.exitcode == 0
-    state = StateStore(tmp_path).load(Gun("r.example.com/a/b"))
+    state = FileStates(tmp_path).load(Gun("r.example.com/a/b"))
     assert state is not None
     assert state.versions == {ROOT: 1, "timestamp": ROUNDS} | {
         f"targets/w{writer}": ROUNDS for writer in range(WRITERS)

@@ -222,7 +222,7 @@ def test_a_lock_that_another_holds_is_not_waited_for_for_ever(
 ) -> None:
     from filelock import FileLock
 
-    monkeypatch.setattr("signer.trust.state._LOCK_SECONDS", 0)
+    monkeypatch.setattr("signer.trust.state_files._LOCK_SECONDS", 0)
     lock = reader.states.path(reader.gun).parent / "_lock"
     lock.parent.mkdir(parents=True)
     with FileLock(lock):

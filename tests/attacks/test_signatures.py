@@ -19,7 +19,7 @@ from tests.attacks.keys import (
     with_pem,
 )
 from tests.attacks.reading import TOFU, Reader
-from tests.attacks.simulator import DIGEST, GITLAB, RELEASES, SimulatedCollection
+from tests.attacks.simulator import DIGEST, GITLAB, RELEASES, SimulatedCollection, in_days
 
 STEP_OF_ROLE = {ROOT: 2, TIMESTAMP: 5, SNAPSHOT: 6, TARGETS: 8}
 Forgery = Callable[[list[Signature]], list[Signature]]
@@ -37,7 +37,7 @@ def test_an_untouched_collection_is_accepted_and_names_its_signer(reader: Reader
     verdict = reader.judge(":1", "gitlab")
     assert (verdict.verdict, verdict.digest, verdict.role) == ("accept", DIGEST, RELEASES)
     assert verdict.signers == ("gitlab",)
-    assert [check.status for check in verdict.checks] == ["pass"] * 12
+    assert [check.status for check in verdict.checks] == ["pass"] * 12 + ["skip"] * 3
 
 
 @pytest.mark.parametrize("role", [TIMESTAMP, SNAPSHOT, TARGETS])
@@ -206,6 +206,29 @@ def test_a_stray_signature_by_an_unknown_key_does_no_harm(
         server.signers[role] = [*server.signers[role], bare("stranger")]
     server.publish(ROOT, TARGETS, RELEASES, GITLAB)
     assert reader.accepts(":1", "gitlab") == DIGEST
+
+
+def test_a_stray_signature_is_warned_about(server: SimulatedCollection, reader: Reader) -> None:
+    stranger = bare("stranger")
+    server.signers[GITLAB] = [*server.signers[GITLAB], stranger]
+    server.publish(GITLAB)
+    assert reader.judge(":1").warnings == ()
+    (warning,) = reader.judge(":1", "gitlab").warnings
+    assert warning == (
+        f"Role {GITLAB} of {GUN} also carries signatures that count for nothing, by key "
+        f"{stranger.keyid[:12]}."
+    )
+
+
+@pytest.mark.parametrize(("days", "said"), [(31, ()), (29, (f"Role {RELEASES} of {GUN}",))])
+def test_what_expires_within_thirty_days_is_warned_about(
+    server: SimulatedCollection, reader: Reader, days: int, said: tuple[str, ...]
+) -> None:
+    """The timestamp always does, and the server renews it."""
+    server.content[RELEASES].expires = in_days(days)
+    server.publish(RELEASES)
+    warnings = reader.judge().warnings
+    assert tuple(warning.partition(" expires")[0] for warning in warnings) == said
 
 
 def test_a_bad_signature_beside_a_good_one_is_tolerated(

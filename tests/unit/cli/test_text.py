@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
+import click
 import pytest
 
-from signer.cli import inspect, sign, verify
+from signer.cli import inspect, sign
 from signer.cli.globals import GlobalOptions
 from signer.errors import GateError, NotSignedError
 from signer.policy.verdict import Check, Verdict
+from signer.report.outcome import of_verdict
+from signer.report.text import verdict_text
 from signer.signing.inspect import TagView
 from signer.signing.sign import SignResult
 from signer.trust.steps import Step
@@ -23,9 +26,9 @@ _VERBOSE: Final = GlobalOptions(verbose=True)
 def _verify() -> None:
     check = Check(Step.DIGEST, "fail", _SENTENCE)
     reason = NotSignedError(_SENTENCE, hint=_SENTENCE, code="digest-differs")
-    verify._print_text(Verdict(_IMAGE, "reject", reason=reason, checks=(check,)), _VERBOSE)
     accepted = Verdict(_IMAGE, "accept", _ONE, signers=("gitlab",), role="targets/releases")
-    verify._print_text(accepted, _VERBOSE)
+    for verdict in (Verdict(_IMAGE, "reject", reason=reason, checks=(check,)), accepted):
+        click.echo(verdict_text(of_verdict(verdict), verbose=True))
 
 
 def _sign() -> None:
