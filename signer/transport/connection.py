@@ -6,13 +6,16 @@ connection it uses. Built on httpcore's public interfaces.
 """
 
 import math
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, cast
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import httpcore
 
@@ -44,9 +47,40 @@ def _bounded(timeout: float | None, error: type[Exception]) -> float:
     return remaining if timeout is None else min(timeout, remaining)
 
 
+class _OpenStreams:
+    """The streams that are open, so that another thread can end what they wait for."""
+
+    def __init__(self) -> None:
+        self._streams: WeakSet[_BoundedStream] = WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, stream: "_BoundedStream") -> None:
+        with self._lock:
+            self._streams.add(stream)
+
+    def interrupt(self) -> None:
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.interrupt()
+
+
 class _BoundedStream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, opened: _OpenStreams) -> None:
         self._inner = inner
+        self._opened = opened
+        opened.add(self)
+
+    def interrupt(self) -> None:
+        """Let whoever reads or writes fail at once; the file descriptor stays theirs to close.
+
+        Closed under them, its number might be another connection's already, whose bytes they would
+        then take.
+        """
+        connected = self._inner.get_extra_info("socket")
+        with suppress(OSError):  # it has gone, or another stream has taken it over
+            # Not the method of a TLS socket, which would also drop its encryption.
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
@@ -66,15 +100,17 @@ class _BoundedStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         bounded = _bounded(timeout, httpcore.ConnectTimeout)
-        return _BoundedStream(self._inner.start_tls(ssl_context, server_hostname, bounded))
+        inner = self._inner.start_tls(ssl_context, server_hostname, bounded)
+        return _BoundedStream(inner, self._opened)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's signature
         return self._inner.get_extra_info(info)
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, opened: _OpenStreams) -> None:
         self._inner = httpcore.SyncBackend()
+        self._opened = opened
 
     def connect_tcp(
         self,
@@ -85,9 +121,8 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         bounded = _bounded(timeout, httpcore.ConnectTimeout)
-        return _BoundedStream(
-            self._inner.connect_tcp(host, port, bounded, local_address, socket_options)
-        )
+        inner = self._inner.connect_tcp(host, port, bounded, local_address, socket_options)
+        return _BoundedStream(inner, self._opened)
 
 
 class _Body(httpx.SyncByteStream):
@@ -109,13 +144,14 @@ class BoundedTransport(httpx.BaseTransport):
     """
 
     def __init__(self, origin: Origin, ssl_context: ssl.SSLContext | None) -> None:
+        self._opened = _OpenStreams()
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
             proxy=_environment_proxy(origin),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
-            network_backend=_BoundedBackend(),
+            network_backend=_BoundedBackend(self._opened),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -139,8 +175,12 @@ class BoundedTransport(httpx.BaseTransport):
             extensions=answer.extensions,
         )
 
+    def interrupt(self) -> None:
+        """End what is under way; ``close`` may follow when no thread uses a connection any more."""
+        self._opened.interrupt()
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; none may be in use by another thread."""
         self._pool.close()
 
 

@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -97,6 +98,9 @@ class HttpPool:
         self._sleep = sleep
         self._clock = clock
         self._clients: dict[Origin, httpx.Client] = {}
+        self._connections: list[BoundedTransport] = []
+        self._in_use = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -111,11 +115,42 @@ class HttpPool:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; requests under way fail, and the last of them closes the door."""
+        with self._lock:
+            self._closed = True
+            connections, idle = list(self._connections), not self._in_use
+        if idle:
+            self._close_clients()
+            return
+        for connection in connections:
+            connection.interrupt()
+
+    def _close_clients(self) -> None:
         with self._lock:
             clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             client.close()
+
+    @contextmanager
+    def _using(self, origin: Origin) -> Iterator[httpx.Client]:
+        """Lend a client; none is closed while it is lent to a thread."""
+        with self._lock:
+            if self._closed:
+                raise NetworkError(
+                    f"The request to {origin.authority} was given up.", code="closed"
+                )
+            self._in_use += 1
+        try:
+            yield self._client(origin)
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        with self._lock:
+            self._in_use -= 1
+            is_last = self._closed and not self._in_use
+        if is_last:
+            self._close_clients()
 
     def base_url(self, host: str) -> str:
         """Return ``https://HOST[:PORT]``, or ``http://`` where the user asked for it."""
@@ -150,8 +185,8 @@ class HttpPool:
         origin = Origin.of(url)
         ends = self._clock() + self._timeout_seconds
         with deadline_at(time.monotonic() + self._timeout_seconds):
-            with translated(url):
-                request = self._client(origin).build_request(
+            with translated(url), self._using(origin) as client:
+                request = client.build_request(
                     method, url, headers=dict(headers or {}), content=content, files=files
                 )
             # httpx would read the answers in between, such as a 401, without any limit. So the
@@ -230,8 +265,9 @@ class HttpPool:
             request.headers.setdefault(name, value)
         remaining = max(ends - self._clock(), 0.001)
         request.extensions["timeout"] = httpx.Timeout(remaining).as_dict()
-        with translated(url, searched=self._tls.searched(origin.authority)):
-            answer = self._client(origin).send(request, auth=None, stream=True)
+        searched = self._tls.searched(origin.authority)
+        with translated(url, searched=searched), self._using(origin) as client:
+            answer = client.send(request, auth=None, stream=True)
             try:
                 body = b"".join(self._read(answer, limit, ends=ends))
             finally:
@@ -274,7 +310,7 @@ class HttpPool:
             client = self._clients.get(origin)
             if client is None:
                 client = self._clients[origin] = httpx.Client(
-                    transport=self._transport or self._connections(origin),
+                    transport=self._transport or self._connect(origin),
                     headers=_DEFAULT_FIELDS,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                     follow_redirects=False,
@@ -282,10 +318,12 @@ class HttpPool:
                 )
             return client
 
-    def _connections(self, origin: Origin) -> BoundedTransport:
+    def _connect(self, origin: Origin) -> BoundedTransport:
         encrypted = origin.scheme == "https"
         context = self._tls.ssl_context(origin.authority) if encrypted else None
-        return BoundedTransport(origin, context)
+        connections = BoundedTransport(origin, context)
+        self._connections.append(connections)
+        return connections
 
 
 def _response(answer: httpx.Response) -> Response:

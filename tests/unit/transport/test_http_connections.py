@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -379,3 +380,29 @@ def test_an_answer_left_unread_does_not_disturb_the_next_request() -> None:
                 with pytest.raises(Exception, match="larger than"):
                     get(pool, f"http://{host}/", max_bytes=10)
             assert len(get(pool, f"http://{host}/")) == 10_000
+
+
+# Closing.
+
+
+def test_closing_ends_what_is_under_way_and_leaves_its_socket_to_its_thread(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A descriptor that is closed under a reading thread may be the next connection's number."""
+    begun = threading.Event()
+
+    def silent(client: socket.socket) -> None:
+        read_request(client)
+        begun.set()
+        server.stopping.wait(20)
+
+    server = Listener(silent, context=serving(authority, "localhost"))
+    with server, ThreadPoolExecutor(1) as threads:
+        pool = HttpPool(tls=trusting(authority, tmp_path), timeout_seconds=15)
+        asked = threads.submit(get, pool, f"https://localhost:{server.port}/")
+        assert begun.wait(5)
+        pool.close()
+        error = asked.exception(timeout=5)
+        assert isinstance(error, NetworkError)
+        with pytest.raises(NetworkError, match="given up"):
+            get(pool, f"https://localhost:{server.port}/")
