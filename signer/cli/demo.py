@@ -27,8 +27,8 @@ _STOP_SECONDS = 15
 def command(options: GlobalOptions) -> int:
     """Show the whole supply chain on the embedded DTR, in a temporary directory.
 
-    Push, scan, promote, webhook, sign, verify, overwrite, forge: each step and its outcome. Ends
-    with 0 only if every step, refusals included, ended as it should.
+    Push, scan, promote, webhook, sign, verify, overwrite, forge, pin: each step and its outcome.
+    Ends with 0 only if every step, refusals included, ended as it should.
     """
     from signer.embedded.demo.dtr import DtrAdmin
     from signer.embedded.demo.receiver import Receiver

@@ -9,14 +9,19 @@ from signer.cli.globals import GlobalOptions, global_options
 from signer.cli.notes import note_signed
 from signer.cli.output import print_json, wrapped
 from signer.cli.recording import recorded
+from signer.cli.reporting import publish_reports, report_options
 from signer.cli.signing_keys import key_options
 from signer.cli.trusting import trust_options
 from signer.errors import UsageError, worst_exit_code
 
 if TYPE_CHECKING:
+    from signer.dtr.answers import Tag
+    from signer.dtr.api import DtrApi
     from signer.dtr.job import JobResult
+    from signer.dtr.progress import ShowStage
     from signer.dtr.promotion import Promotion
     from signer.dtr.reconcile import Plan
+    from signer.report.outcome import Outcome
     from signer.signing.session import PinSources, Session
 
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 @trust_options
 @global_options
 @recorded("sign", references=())
+@report_options("reconcile")
 def command(
     options: GlobalOptions,
     *,
@@ -47,6 +53,7 @@ def command(
     Webhooks are sent once and forgotten; this is the safety net. Each tag passes the same gate as
     an event.
     """
+    from signer.cli.progress import stages
     from signer.cli.sign_events import job_content, job_settings, key_opener
     from signer.dtr.signing_job import sign_promotions
 
@@ -61,13 +68,18 @@ def command(
         )
     moment = _moment(since) if since else None
     names = [_path(repository, settings.host) for repository in repositories]
+    stage = stages(options)
     with options.session(pins) as session:
-        plans = _plans(session, settings.host, names, signer=settings.signer, since=moment)
+        plans = _plans(
+            session, settings.host, names, signer=settings.signer, since=moment, stage=stage
+        )
         promotions: list[Promotion] = [found.promotion for plan in plans for found in plan.unsigned]
         opener = key_opener(
             session, options, keys=keys, allow_shared_key_file=allow_shared_key_file
         )
-        results = sign_promotions(session, promotions, settings=settings, open_keys=opener)
+        results = sign_promotions(
+            session, promotions, settings=settings, open_keys=opener, stage=stage
+        )
     note_signed(results)
     if options.as_json:
         print_json(
@@ -79,6 +91,7 @@ def command(
         )
     else:
         _print_text(plans, results, options, dry_run=dry_run)
+    publish_reports(lambda: _outcomes(results, dry_run=dry_run))
     return worst_exit_code([int(result.error.exit_code) for result in results if result.error])
 
 
@@ -89,6 +102,7 @@ def _plans(
     *,
     signer: str,
     since: datetime | None,
+    stage: "ShowStage",
 ) -> "list[Plan]":
     """Compare DTR's tags with the collection of each repository."""
     from signer.dtr.api import DtrApi
@@ -100,13 +114,29 @@ def _plans(
     return [
         plan_repository(
             repository,
-            list(api.tags(repository)),
+            _tags(api, repository, stage),
             session.client(Gun(f"{host}/{repository}")).update(),
             signer=signer,
             since=since,
         )
         for repository in repositories
     ]
+
+
+def _tags(api: "DtrApi", repository: str, stage: "ShowStage") -> "list[Tag]":
+    """Read all tags of a repository, page by page."""
+    tags = []
+    with stage(f"Reading the tags of {repository}", None) as advance:
+        for tag in api.tags(repository):
+            tags.append(tag)
+            advance()
+    return tags
+
+
+def _outcomes(results: "list[JobResult]", *, dry_run: bool) -> "list[Outcome]":
+    from signer.report.outcome import of_result
+
+    return [of_result(result, dry_run=dry_run) for result in results]
 
 
 def _path(repository: str, host: str) -> str:

@@ -18,7 +18,7 @@ import msgspec
 
 from signer.dtr.answers import PromotionPolicy, Repository, Scan, Tag
 from signer.dtr.promotion import is_policy_id, is_tag, split_repository
-from signer.errors import NetworkError, TrustDataError, UsageError
+from signer.errors import AuthError, NetworkError, TrustDataError, UsageError
 from signer.names import printable
 from signer.transport.answers import Response, status_error
 from signer.transport.origin import Origin
@@ -164,6 +164,15 @@ class DtrApi:
             )
         except TrustDataError as error:  # too large; but this is no trust data
             raise _not_dtr(url, "it is too large") from error
+        except AuthError as refused:
+            credential = self._credentials.for_host(self.host)
+            if credential is None or not credential.identity_token:
+                raise
+            raise AuthError(
+                f"{self.host}: the identity token that 'docker login' stored opens the registry, "
+                "but not DTR's API.",
+                hint="Set DTR_USERNAME and DTR_PASSWORD (an access token will do).",
+            ) from refused
         if answer.status != 200:
             raise status_error(answer, what=what, hint=self._hint(answer))
         return answer

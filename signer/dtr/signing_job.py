@@ -19,6 +19,7 @@ from signer.dtr.events import Event, Promoted, Skipped, sort_out
 from signer.dtr.evidence import Evidence, gather
 from signer.dtr.gate import GateReport, evaluate_gate
 from signer.dtr.job import JobResult, JobSettings
+from signer.dtr.progress import ShowStage, no_stage
 from signer.dtr.promotion import Promotion
 from signer.dtr.provenance import is_same_provenance, provenance
 from signer.dtr.sighting import check_seen
@@ -98,14 +99,17 @@ def sign_promotions(
     *,
     settings: JobSettings,
     open_keys: OpenKeys,
+    stage: ShowStage = no_stage,
 ) -> list[JobResult]:
     """Sign promotions that DTR's own records name (``reconcile``), each through the same gate.
+
+    ``stage`` shows how many the gate has answered about.
 
     Raises:
         UsageError: as ``sign_events``.
     """
     cases = [_Case(promotion) for promotion in promotions]
-    _process(session, cases, settings=settings, open_keys=open_keys)
+    _process(session, cases, settings=settings, open_keys=open_keys, stage=stage)
     return [_result(case, settings) for case in cases]
 
 
@@ -120,7 +124,12 @@ def _require_host(settings: JobSettings) -> None:
 
 
 def _process(
-    session: "Session", cases: Sequence[_Case], *, settings: JobSettings, open_keys: OpenKeys
+    session: "Session",
+    cases: Sequence[_Case],
+    *,
+    settings: JobSettings,
+    open_keys: OpenKeys,
+    stage: ShowStage = no_stage,
 ) -> None:
     """Steps 1 to 5 for all cases; what becomes of each is noted in it."""
     if not cases:
@@ -129,7 +138,7 @@ def _process(
     for case in cases:
         _admit(case, settings)
     api = DtrApi(session.pool, settings.host, credentials=session.credentials)
-    _ask_gate(session, api, _open(cases), settings=settings)
+    _ask_gate(session, api, _open(cases), settings=settings, stage=stage)
     _refuse_rivals(_open(cases), settings)
     passed = _open(cases)
     if not passed:
@@ -167,7 +176,12 @@ def _admit(case: _Case, settings: JobSettings) -> None:
 
 
 def _ask_gate(
-    session: "Session", api: DtrApi, cases: Sequence[_Case], *, settings: JobSettings
+    session: "Session",
+    api: DtrApi,
+    cases: Sequence[_Case],
+    *,
+    settings: JobSettings,
+    stage: ShowStage,
 ) -> None:
     """Step 2; the collections are read meanwhile."""
     if not cases:  # none is allowed
@@ -177,13 +191,15 @@ def _ask_gate(
         (case, session.collections.submit(_evidence, session, api, case, settings=settings))
         for case in cases
     ]
-    for case, job in jobs:
-        try:
-            case.evidence = job.result()
-            case.report = evaluate_gate(case.promotion, case.evidence, settings.conditions)
-            case.report.require()
-        except SignerError as error:
-            case.error = error
+    with stage("Asking DTR about promoted tags", len(jobs)) as advance:
+        for case, job in jobs:
+            try:
+                case.evidence = job.result()
+                case.report = evaluate_gate(case.promotion, case.evidence, settings.conditions)
+                case.report.require()
+            except SignerError as error:
+                case.error = error
+            advance()
 
 
 def _evidence(session: "Session", api: DtrApi, case: _Case, *, settings: JobSettings) -> Evidence:

@@ -25,7 +25,7 @@ from signer.embedded.account_routes import AccountRoutes
 from signer.embedded.accounts import Accounts
 from signer.embedded.blob_routes import BlobRoutes
 from signer.embedded.blobs import Blobs
-from signer.embedded.certificates import Certificates, load_certificates
+from signer.embedded.certificates import CA_FILE, Certificates, load_certificates
 from signer.embedded.database import Database
 from signer.embedded.dtr.sender import Send as SendWebhook
 from signer.embedded.dtr.sender import send as send_webhook
@@ -43,6 +43,7 @@ from signer.errors import SignerError
 from signer.files import make_private_directory
 
 DATABASE_FILE: Final = "dtr.sqlite3"
+_OTHERS: Final = 0o077
 _LOG = logging.getLogger(__name__)
 
 
@@ -120,6 +121,7 @@ def open_dtr(
     host = url.partition("://")[2]
     accounts = Accounts(database, now=now)
     accounts.ensure_admin(directory)
+    _keep_private(directory)
     repositories = Repositories(database, now=now)
     images = Images(database, repositories, host=host, now=now)
     blobs = Blobs(directory, database)
@@ -160,6 +162,14 @@ def open_dtr(
             sender=sender,
         ),
     )
+
+
+def _keep_private(directory: Path) -> None:
+    """Take from others what a copy or a backup gave them: keys, the password and the database."""
+    for file in directory.iterdir():
+        if file.name != CA_FILE and file.is_file() and file.stat().st_mode & _OTHERS:
+            _LOG.warning("%s was readable or writable by others; it is mode 600 now", file)
+            file.chmod(0o600)
 
 
 def create_app(dtr: Dtr) -> Starlette:

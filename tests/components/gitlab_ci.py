@@ -91,13 +91,13 @@ class GitlabCi:
         directory.mkdir(parents=True, exist_ok=True)
         _install()
 
-    def commit(self) -> None:
-        """Make the directory a git project with everything that is in it."""
+    def commit(self, project: str = "ci/signer") -> None:
+        """Make the directory a git project, of this path in GitLab, with everything in it."""
         identity = ("-c", "user.name=example", "-c", "user.email=example@example.com")
         for command in (("init", "--quiet", "--initial-branch", "main"), ("add", "--all")):
             self._git(*command)
         self._git(*identity, "commit", "--quiet", "--message", "example")
-        self._git("remote", "add", "origin", "https://gitlab.example.com/ci/signer.git")
+        self._git("remote", "add", "origin", f"https://gitlab.example.com/{project}.git")
 
     def run(self, *jobs: str, source: str, variables: Mapping[str, str]) -> PipelineRun:
         """Run the pipeline on what is committed; what a former run left is removed.
@@ -121,7 +121,11 @@ class GitlabCi:
             check=False,
         )
         output = _COLOURS.sub("", done.stdout.decode("utf-8", errors="replace"))
-        ended = [match for match in _ENDED.finditer(output) if match[1] != "pipeline"]
+        ended = [
+            match
+            for match in _ENDED.finditer(output)
+            if match[1] != "pipeline" and not match[0].endswith("after_script")
+        ]
         return PipelineRun(
             output=output,
             exit_codes={match[1]: int(match[3] or 0) for match in ended},

@@ -83,19 +83,39 @@ def _handler_for(dtr: Dtr) -> type[BaseHTTPRequestHandler]:
                 self._reply(answer.status_code, _kept(dict(answer.headers)), answer.content)
                 return
             behind = dtr.notary if "/_trust/" in self.path else dtr.registry
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            sent = dict(self.headers.items())
+            body = self._body()
+            # Engines send one Accept for each type.
+            names = dict.fromkeys(name.lower() for name in self.headers)
+            sent = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
             with behind.client() as client:
                 answer = client.request(
                     self.command, self.path, headers=_kept(sent), content=body, timeout=_SECONDS
                 )
-            self._reply(answer.status_code, _kept(dict(answer.headers)), answer.content)
+            headers = dict(answer.headers)
+            length = headers.get("content-length", "") if self.command == "HEAD" else ""
+            self._reply(answer.status_code, _kept(headers), answer.content, length)
 
-        def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def _body(self) -> bytes:
+            """Read the body; Docker engines send layers in chunks (RFC 9112, section 7.1)."""
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            chunks = []
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
+            return b"".join(chunks)
+
+        def _reply(
+            self, status: int, headers: dict[str, str], body: bytes, behind_length: str = ""
+        ) -> None:
             self.send_response_only(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            # The length of what a GET would send: engines believe it.
+            length = behind_length or str(len(body))
+            self.send_header("Content-Length", length)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)

@@ -116,6 +116,15 @@ def test_a_targets_key_is_imported_for_a_collection(keys: WatchedSigner, tmp_pat
     assert keys.json("keys", "list")["keys"][0]["repository"] == repository
 
 
+def test_a_key_is_read_once_and_what_it_says_of_itself_holds(keys: WatchedSigner) -> None:
+    """From a pipe, which nobody can read twice."""
+    repository = "dtr.test/admin/flask"
+    headers = f"-----BEGIN PRIVATE KEY-----\nrole: targets\ngun: {repository}\n\n"
+    content = pem_of(ec_key()).replace(b"-----BEGIN PRIVATE KEY-----\n", headers.encode())
+    (imported,) = keys.json("keys", "import", "-", input_bytes=content)["imported"]
+    assert (imported["role"], imported["repository"]) == ("targets", repository)
+
+
 @pytest.mark.parametrize("form", ["directory", "zip"])
 def test_a_bundle_is_described(keys: WatchedSigner, tmp_path: Path, form: str) -> None:
     bundle = write_bundle(tmp_path / "bundle")

@@ -1,15 +1,24 @@
 """Several jobs sign one collection at once: no signature is lost."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from tests.e2e.faulty import Exchange, FaultyServer
 from tests.e2e.story import Collection, WatchedSigner, check_output
 
+_JOBS: Final = 8
+_TAGS: Final = 25
 
-def test_four_jobs_of_five_tags_each_end_with_twenty_signed(collection: Collection) -> None:
-    jobs = [[f"{job}.{number}" for number in range(5)] for job in range(4)]
-    digests = {tag: collection.push(tag, tag.encode()) for tags in jobs for tag in tags}
-    homes = [collection.admin.home.parent / f"job-{number}" for number in range(4)]
+
+def test_eight_jobs_of_25_tags_each_end_with_200_signed(collection: Collection) -> None:
+    """At the size that is promised; each job is a process with a home of its own."""
+    jobs = [[f"{job}.{number}" for number in range(_TAGS)] for job in range(_JOBS)]
+    with ThreadPoolExecutor(_JOBS) as pushers:
+        tags = [tag for job in jobs for tag in job]
+        pushed = pushers.map(lambda tag: collection.push(tag, tag.encode()), tags)
+        digests = dict(zip(tags, pushed, strict=True))
+    homes = [collection.admin.home.parent / f"job-{number}" for number in range(_JOBS)]
     signers = [WatchedSigner(home, collection.server) for home in homes]
     running = [
         signer.start(
@@ -29,7 +38,8 @@ def test_four_jobs_of_five_tags_each_end_with_twenty_signed(collection: Collecti
     for role in ("targets/releases", "targets/gitlab"):
         targets = json.loads(collection.files()[role])["signed"]["targets"]
         assert targets.keys() == digests.keys()
-        assert collection.version(role) == 4
+        assert len(targets) == _JOBS * _TAGS
+        assert collection.version(role) == _JOBS
     images = [collection.image(tag) for tag in digests]
     verdicts = collection.admin.json("verify", *images)["images"]
     assert [verdict["digest"] for verdict in verdicts] == list(digests.values())

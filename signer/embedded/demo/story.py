@@ -1,4 +1,4 @@
-"""The demonstration: push, scan, promote, webhook, sign, verify, overwrite, forge.
+"""The demonstration: push, scan, promote, webhook, sign, verify, overwrite, forge, pin.
 
 Every step is the real thing: the DTR is a process, ``signer`` is run as a user runs it, and a step
 whose exit code is not the expected one ends the demonstration as a failure.
@@ -68,6 +68,7 @@ class Story:
         self._signed(event, digest)
         self._overwritten()
         self._forged(event)
+        self._pinned(digest)
 
     # Steps
 
@@ -129,6 +130,7 @@ class Story:
         self._step("Somebody overwrites the tag in the registry. That image was never signed.")
         other = self.dtr.push(RELEASED, "2", content=b"worthless example from elsewhere")
         self._run(["verify", f"{self.host}/{RELEASED}:2@{other}"], expect=ExitCode.NOT_SIGNED)
+        self._run(["verify", "--registry", f"{self.host}/{RELEASED}:2"], expect=ExitCode.NOT_SIGNED)
 
     def _forged(self, event: bytes) -> None:
         self._step("Somebody who knows the webhook's URL forges an event for that image.")
@@ -137,6 +139,20 @@ class Story:
         forged["contents"]["digest"] = tag["digest"]
         (self.directory / "forged.json").write_text(json.dumps(forged), encoding="utf-8")
         self._run(["sign", "--event", "forged.json"], expect=ExitCode.GATE)
+
+    def _pinned(self, digest: str) -> None:
+        self._step("A stack file is checked, and pinned to what was signed, whatever the tag says.")
+        stack = self.directory / "stack.yml"
+        stack.write_text(
+            f"services:\n  web:\n    image: {self.host}/{RELEASED}:2  # the web server\n",
+            encoding="utf-8",
+        )
+        self._run(["verify", "--file", stack.name])
+        self._run(["pin", stack.name, "--in-place"])
+        pinned = stack.read_text(encoding="utf-8")
+        self.say(pinned.rstrip())
+        wanted = f"{self.host}/{RELEASED}:2@{digest}  # the web server\n"
+        self._expect("the digest was put in, and the comment kept", wanted in pinned, pinned)
 
     # What steps are made of
 

@@ -19,6 +19,7 @@ every platform. Of an image's components or licences one must meet the rule; for
 Source: dtr-ucp-ci reference, B.5.
 """
 
+import logging
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -29,9 +30,11 @@ import msgspec
 
 from signer.embedded.dtr.calls import invalid
 from signer.embedded.dtr.events import Scan
+from signer.embedded.dtr.patterns import pattern
 from signer.embedded.dtr.scans import COMPLETED
 
 TAG: Final = "tag"
+_LOG = logging.getLogger(__name__)
 _COUNTS: Final[dict[str, Callable[[Scan], int]]] = {
     "vulnerability_critical": lambda scan: scan.critical,
     "vulnerability_major": lambda scan: scan.major,
@@ -60,10 +63,20 @@ _TEXTS: Final[dict[str, Callable[[str, Sequence[str]], bool]]] = {
     "c": lambda text, values: values[0] in text,
     "oo": lambda text, values: text in values,
     "noo": lambda text, values: text not in values,
-    "matches": lambda text, values: re.search(values[0], text, re.ASCII) is not None,
+    "matches": lambda text, values: _matches(text, values[0]),
     "before": lambda text, values: text < values[0],
     "after": lambda text, values: text > values[0],
 }
+
+
+def _matches(text: str, wanted: str) -> bool:
+    try:
+        return pattern(wanted).search(text) is not None
+    except ValueError as error:  # stored by an earlier version, which took Python's patterns
+        _LOG.warning("the pattern %r holds for nothing: %s", wanted, error)
+        return False
+
+
 _NEGATIVE: Final = frozenset({"ne", "noo"})
 _SEVERAL: Final = frozenset({"oo", "noo"})
 _SPELLINGS: Final = {
@@ -76,7 +89,6 @@ _SPELLINGS: Final = {
     "oneof": "oo",
     "notoneof": "noo",
 }
-_NOT_GO: Final = re.compile(r"\(\?(?:[=!#]|<[=!]|P=|\()|\\[1-9]")
 _MAX_VALUE: Final = 256
 _MAX_VALUES: Final = 100
 
@@ -151,12 +163,9 @@ def _problem(rule: Rule) -> str:
     return _problem_of_pattern(rule.values[0]) if rule.operation == "matches" else ""
 
 
-def _problem_of_pattern(pattern: str) -> str:
-    """Take only what Go's patterns have, too."""
-    if _NOT_GO.search(pattern):
-        return "the pattern has what Go's regular expressions do not have"
+def _problem_of_pattern(text: str) -> str:
     try:
-        re.compile(pattern, re.ASCII)
-    except re.error as error:
-        return f"the pattern is no regular expression: {error}"
+        pattern(text)
+    except ValueError as error:
+        return f"the pattern is no regular expression of Go's: {error}"
     return ""

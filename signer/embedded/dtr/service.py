@@ -27,6 +27,7 @@ from signer.embedded.dtr.webhooks_api import WebhooksApi
 from signer.embedded.identity import Authenticate
 from signer.embedded.images import Images
 from signer.embedded.repositories import Repositories
+from signer.embedded.tag_limit import TagLimit
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def open_service(
     # In this order: a push is told before the promotion that follows from it.
     repositories.in_transaction(notifications.on_event)
     repositories.in_transaction(promotions.on_event)
+    repositories.on_event(TagLimit(database, repositories, images).on_event)
     return DtrService(
         deliveries,
         (

@@ -109,6 +109,20 @@ def test_the_password_goes_along_at_once(api: DtrApi, dtr: StubDtr) -> None:
     assert request.headers["Authorization"] == f"Basic {expected}"
 
 
+def test_an_identity_token_that_the_api_does_not_take_is_told_apart_from_a_password(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config.json").write_text(
+        f'{{"auths":{{"{HOST}":{{"identitytoken":"identity"}}}}}}'
+    )
+    refusal = httpx.Response(401, headers={"WWW-Authenticate": 'Basic realm="dtr"'})
+    with make_pool(lambda _request: refusal) as pool:
+        api = DtrApi(pool, HOST, credentials=Credentials({}, tmp_path))
+        with pytest.raises(AuthError, match="identity token") as caught:
+            api.tag(TARGET, TAG)
+    assert "DTR_PASSWORD" in caught.value.hint
+
+
 def test_an_identity_token_answers_a_challenge(tmp_path: Path) -> None:
     world = TokenWorld(identity_tokens={"identity"}, scope="")
     (tmp_path / "config.json").write_text(

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from signer.embedded.certificates import load_certificates
 from signer.errors import KeyUnusableError
-from tests.unit.embedded.inprocess import Clock
+from tests.unit.embedded.inprocess import Clock, in_process
 
 
 def _names(certificate: x509.Certificate) -> set[str]:
@@ -72,6 +72,18 @@ def test_private_keys_are_the_owners_alone_and_the_ca_is_for_everybody(tmp_path:
         "token.pem": 0o600,
     }
     assert b"PRIVATE" not in made.ca_file.read_bytes()
+
+
+def test_what_a_copy_opened_to_others_is_closed_again_at_the_next_start(tmp_path: Path) -> None:
+    with in_process(tmp_path):
+        files = [file for file in tmp_path.iterdir() if file.is_file() and file.name != "ca.pem"]
+        assert {"ca-key.pem", "admin-password", "dtr.sqlite3"} <= {file.name for file in files}
+    for file in tmp_path.iterdir():
+        if file.is_file():
+            file.chmod(0o644)
+    with in_process(tmp_path):
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files if file.exists()} == {0o600}
+        assert stat.S_IMODE((tmp_path / "ca.pem").stat().st_mode) == 0o644
 
 
 def test_a_lost_ca_file_is_written_again(tmp_path: Path) -> None:

@@ -132,9 +132,10 @@ def test_all_rules_must_hold_and_those_that_do_not_are_named() -> None:
         (Rule("tag", "equals", ("",)), "characters"),
         (Rule("tag", "one of", ()), "one text or more"),
         (Rule("license", "equals", ("MIT",)), "operators of license are noo, oo"),
-        (Rule("tag", "matches", ("(",)), "no regular expression"),
-        (Rule("tag", "matches", ("(?=a)",)), "Go's"),
-        (Rule("tag", "matches", (r"(a)\1",)), "Go's"),
+        (Rule("tag", "matches", ("(",)), "no regular expression of Go's: missing"),
+        (Rule("tag", "matches", ("((a{1000}){1000})",)), "invalid repetition size"),
+        (Rule("tag", "matches", ("(?=a)",)), "invalid perl operator"),
+        (Rule("tag", "matches", (r"(a)\1",)), "invalid escape sequence"),
     ],
 )
 def test_a_rule_that_cannot_be_evaluated_is_refused_with_its_number(
@@ -144,3 +145,9 @@ def test_a_rule_that_cannot_be_evaluated_is_refused_with_its_number(
         check_rules([Rule("tag", "equals", ("1",)), rule])
     assert refused.value.status == 400
     assert refused.value.message.startswith("rules[1]: ")
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^" + "a*" * 100 + "b$"])
+def test_a_pattern_that_python_would_ponder_for_years_is_answered(pattern: str) -> None:
+    rule = Rule("tag", "matches", (pattern,))
+    assert not _holds(rule, "a" * 127 + "!")

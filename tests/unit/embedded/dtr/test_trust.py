@@ -1,12 +1,8 @@
 """What trust data says of tags: who signed them, and for which digest."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from signer.embedded.errors import ApiError
-from signer.embedded.notary.store import FileStore, NewFile
-from signer.names import Gun, RoleName
 from tests.attacks.keys import bare
 from tests.attacks.simulator import SimulatedCollection
 from tests.unit.embedded.dtr.world import TARGET, World
@@ -14,23 +10,10 @@ from tests.unit.embedded.inprocess import HOST
 
 _GUN = f"{HOST}/{TARGET}"
 _OTHER = "sha256:" + "1" * 64
-_NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def _collection(*signers: str) -> SimulatedCollection:
     return SimulatedCollection.with_signers(*signers, gun=_GUN)
-
-
-def _store(world: World, collection: SimulatedCollection) -> None:
-    """Put a collection's files into the server's store, as they are."""
-    with world.dtr.database.write() as connection:
-        files = FileStore(connection)
-        gun = Gun(_GUN)
-        new = [
-            NewFile(RoleName(role), files.current_version(gun, role) + 1, wire)
-            for role, wire in collection.files.items()
-        ]
-        files.add(gun, new, now=_NOW)
 
 
 def _flags(world: World, tag: str) -> tuple[bool, bool]:
@@ -45,7 +28,7 @@ def test_a_tag_is_signed_with_its_digest_or_another(world: World) -> None:
     for role in ("targets/releases", "targets/gitlab"):
         collection.sign_tag(role, "1", digest)
     collection.publish("targets/releases", "targets/gitlab")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "1") == (True, False)
     world.push(TARGET, "1", b"another")
     assert _flags(world, "1") == (True, True)
@@ -58,7 +41,7 @@ def test_releases_come_first_as_for_docker(world: World) -> None:
     collection.sign_tag("targets/gitlab", "1", digest)
     collection.sign_tag("targets/releases", "1", _OTHER)
     collection.publish("targets", "targets/gitlab", "targets/releases")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "1") == (True, True)
 
 
@@ -67,14 +50,14 @@ def test_a_role_that_is_not_delegated_to_any_more_signs_nothing(world: World) ->
     collection = _collection("gitlab")
     collection.sign_tag("targets/gitlab", "2", digest)
     collection.publish("targets/gitlab")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "2") == (True, False)
     delegations = collection.targets().delegations
     assert delegations is not None
     assert delegations.roles is not None
     del delegations.roles["targets/gitlab"]
     collection.publish("targets")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "2") == (False, False)
 
 
@@ -84,7 +67,7 @@ def test_a_role_whose_signature_is_not_by_its_keys_signs_nothing(world: World) -
     collection.sign_tag("targets/gitlab", "2", digest)
     collection.signers["targets/gitlab"] = [bare("a thief")]
     collection.publish("targets/gitlab")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "2") == (False, False)
 
 
@@ -95,7 +78,7 @@ def test_a_role_signs_only_within_its_paths(world: World) -> None:
     for tag, digest in digests.items():
         collection.sign_tag("targets/qa", tag, digest)
     collection.publish("targets", "targets/qa")
-    _store(world, collection)
+    world.store(collection)
     assert _flags(world, "qa-1") == (True, False)
     assert _flags(world, "prod-1") == (False, False)
 
@@ -103,7 +86,7 @@ def test_a_role_signs_only_within_its_paths(world: World) -> None:
 def test_a_signed_tag_and_a_repository_with_trust_data_are_not_deleted(world: World) -> None:
     world.push(TARGET, "1")
     digest = world.push(TARGET, "2", b"unsigned")
-    _store(world, _collection("gitlab"))
+    world.store(_collection("gitlab"))
     refused = world.refusal("DELETE", f"/repositories/{TARGET}/tags/1", expect=409)
     assert "targets/releases, targets/gitlab" in refused
     with pytest.raises(ApiError, match="notary remove"):

@@ -10,8 +10,11 @@ from signer.dtr.api import DtrApi
 from signer.embedded.app import create_app, open_dtr
 from signer.embedded.dtr.sender import Outcome
 from signer.embedded.dtr.webhooks import Endpoint
+from signer.embedded.notary.store import FileStore, NewFile
+from signer.names import Gun, RoleName
 from signer.transport.credentials import Credentials
 from signer.transport.http import HttpPool
+from tests.attacks.simulator import SimulatedCollection
 from tests.components.images import push_image
 from tests.unit.embedded.inprocess import HOST, PASSWORD, URL, Application, Clock
 from tests.unit.transport.simulated import NO_TLS
@@ -145,6 +148,17 @@ class World:
         before = len(self.receiver.bodies)
         self.dtr.api.deliveries.send_due()
         return self.receiver.bodies[before:]
+
+    def store(self, collection: SimulatedCollection) -> None:
+        """Put a collection's files into the Notary server's store, as they are."""
+        with self.dtr.database.write() as connection:
+            files = FileStore(connection)
+            gun = Gun(collection.gun)
+            new = [
+                NewFile(RoleName(role), files.current_version(gun, role) + 1, wire)
+                for role, wire in collection.files.items()
+            ]
+            files.add(gun, new, now=self.clock())
 
     def tags(self, repository: str) -> dict[str, str]:
         """Return the digests of a repository's tags."""
