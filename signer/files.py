@@ -28,6 +28,8 @@ def read_named_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except ValueError as error:  # no name of a file, such as one with a NUL in it
+        raise UsageError(f"Cannot read {str(path)!r}: {error}.") from error
 
 
 def make_private_directory(directory: Path) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from signer.names import ImageReference
-    from signer.policy.explain import UcpAnswer
     from signer.policy.model import Policy, Rule
     from signer.policy.table import Case, CaseResult
+    from signer.policy.ucp import UcpAnswer
     from signer.policy.verdict import Verdict
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -64,7 +64,7 @@ def check_command(options: GlobalOptions, *, file: Path, strict: bool) -> int:
                 for found in result.findings
             ],
         }
-        print_json("policy.check", content)
+        print_json("policy", content)
     else:
         text = findings_text(file, result, quiet=options.quiet)
         if text:
@@ -101,7 +101,7 @@ def explain_command(options: GlobalOptions, *, image: str, policy: Path, offline
             unknown = error
     if options.as_json:
         why = {"reason": error_content(unknown) if unknown else None}
-        print_json("policy.explain", explanation_content(explanation, answer) | why)
+        print_json("policy", explanation_content(explanation, answer) | why)
     else:
         click.echo(explanation_text(explanation, answer, unknown, policy=policy))
     return ExitCode.OK
@@ -115,8 +115,8 @@ def _ask_ucp(
     *,
     offline: bool,
 ) -> "UcpAnswer":
-    from signer.policy.explain import ask_ucp
     from signer.policy.reading import SessionReader
+    from signer.policy.ucp import ask_ucp
 
     with options.session(offline=offline) as session:
         collection = SessionReader(session).read(reference.gun, rule=rule).collection
@@ -170,7 +170,7 @@ def test_command(
     )
     results = compare(loaded.cases, _decide(options, deciding, loaded.cases))
     if options.as_json:
-        print_json("policy.test", results_content(results))
+        print_json("policy", results_content(results))
     else:
         click.echo(results_text(table, results, quiet=options.quiet))
     if junit is not None:
@@ -235,7 +235,7 @@ def import_command(
     """
     from signer.cli.policy_view import import_warnings
     from signer.files import read_named_file, write_atomically
-    from signer.policy.importing import import_policy
+    from signer.policy.importing.source import import_policy
 
     imported = import_policy(
         read_named_file(file),
@@ -256,7 +256,7 @@ def import_command(
             "warnings": list(imported.warnings),
             "policy": imported.text,
         }
-        print_json("policy.import", content)
+        print_json("policy", content)
         return ExitCode.OK
     if output is None:
         click.echo(imported.text, nl=False)

@@ -9,10 +9,11 @@ from signer.errors import NotSignedError, SignerError
 from signer.report.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
-    from signer.policy.explain import Explanation, UcpAnswer
-    from signer.policy.importing_draft import Imported
+    from signer.policy.explain import Explanation
+    from signer.policy.importing.draft import Imported
     from signer.policy.lint import LintResult
     from signer.policy.table import CaseResult
+    from signer.policy.ucp import UcpAnswer
 
 _UCP = "UCP, with 'Run only signed images',"
 
@@ -77,6 +78,9 @@ def _ucp_lines(
         else:
             yield wrapped(f"{_UCP} goes by who has signed, which is not known here:")
             yield wrapped(f"{unknown.message} ({unknown.code})", indent="  ")
+        return
+    if not answer.digest:
+        yield wrapped(f"{_UCP} would refuse it: its tag is not in targets/releases or targets.")
         return
     if not answer.signatures:
         yield wrapped(

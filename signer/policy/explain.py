@@ -1,7 +1,6 @@
-"""Why a rule decides about an image, what it would require, and what UCP would say.
+"""Why a rule decides about an image, and what it would require.
 
-Source: the design, "Policy file"; dtr-ucp-ci reference, section C (UCP looks at keys in first-level
-delegations, never in ``targets/releases``).
+Source: the design, "Policy file".
 """
 
 from collections.abc import Iterator
@@ -15,9 +14,7 @@ from signer.policy.match import match
 from signer.policy.model import WARN_ONLY, Policy, Rule
 from signer.policy.pattern import Pattern
 from signer.policy.requirement import RequiredSigner, Requirement
-from signer.trust.collection import TrustedCollection
 from signer.trust.pinning import Pins
-from signer.trust.role import Role, digest_of
 from signer.trust.steps import Step
 
 _REASONS: Final = (
@@ -216,92 +213,3 @@ def _provenance(requirement: Requirement) -> Iterator[str]:
         yield f"a pipeline like {conditions.pipeline} has signed it"
     if conditions.sbom:
         yield "its bill of materials is named"
-
-
-# What UCP would say
-
-
-@dataclass(frozen=True)
-class UcpSignature:
-    """A signature that UCP takes into account.
-
-    Attributes:
-        role: the delegation, directly below ``targets``.
-        key_id: canonical id of the key that made it.
-        signers: names under which the policy knows the key.
-        teams: the policy's teams in which one of these is.
-    """
-
-    role: str
-    key_id: str
-    signers: tuple[str, ...]
-    teams: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class UcpAnswer:
-    """Whether UCP with "Run only signed images" would run an image.
-
-    Attributes:
-        accepts: whether it would, if the keys are those of UCP users in these teams.
-        digest: ``sha256:HEX`` that is decided about; empty where the image is not signed.
-        signatures: those it takes into account.
-        missing: teams that the rule requires and that have not signed.
-    """
-
-    accepts: bool
-    digest: str
-    signatures: tuple[UcpSignature, ...]
-    missing: tuple[str, ...]
-
-
-def ask_ucp(
-    policy: Policy, rule: Rule, collection: TrustedCollection, reference: ImageReference
-) -> UcpAnswer:
-    """Decide as UCP does: by the keys in first-level delegations other than ``targets/releases``.
-
-    Args:
-        policy: whose signers and teams name the keys.
-        rule: whose teams are required; without any, whoever's key suffices.
-        collection: of the image, verified.
-        reference: the image; without a tag it is looked for by its digest.
-    """
-    digest = reference.digest or _released_digest(collection, reference.tag)
-    signatures = tuple(
-        UcpSignature(role.name, key_id, *_owners(policy, collection, role, key_id))
-        for role in collection.walk()
-        if role.name.count("/") == 1 and role.name != RELEASES
-        if digest and _has(role, reference.tag, digest)
-        for key_id in sorted(role.signed_by)
-    )
-    signed = {team for signature in signatures for team in signature.teams}
-    required = [team.name for team in rule.requirement.teams]
-    missing = tuple(team for team in required if team not in signed)
-    return UcpAnswer(bool(signatures) and not missing, digest, signatures, missing)
-
-
-def _released_digest(collection: TrustedCollection, tag: str) -> str:
-    for name in (RELEASES, TARGETS):
-        entry = collection.find(name, tag)
-        if entry is not None:
-            return digest_of(entry)
-    entries = (role.find(tag) for role in collection.walk())
-    return next((digest_of(entry) for entry in entries if entry is not None), "")
-
-
-def _has(role: Role, tag: str, digest: str) -> bool:
-    if tag:
-        entry = role.find(tag)
-        return entry is not None and digest_of(entry) == digest
-    names = role.targets.targets
-    return any(digest_of(names[name]) == digest and role.admits(name) for name in names)
-
-
-def _owners(
-    policy: Policy, collection: TrustedCollection, role: Role, key_id: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    listed = collection.delegations[role.name].keys
-    ids = {key_id} | {key.keyid for key in listed if key.canonical_id == key_id}
-    signers = tuple(name for name, signer in policy.signers.items() if signer.keys & ids)
-    teams = tuple(name for name, members in policy.teams.items() if set(members) & set(signers))
-    return signers, teams

@@ -29,6 +29,9 @@ def globs_overlap(one: str, other: str) -> bool:
 
     Both are walked at once: a ``*`` may stand still or swallow a letter of the other.
     """
+    given = min(len(one.partition("*")[0]), len(other.partition("*")[0]))
+    if one[:given] != other[:given]:
+        return False  # most pairs of a policy end here
     row = _starting_row(other)
     for symbol in one:
         above, row = row, [row[0] and symbol == "*"]

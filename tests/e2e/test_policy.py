@@ -52,7 +52,7 @@ def test_check_says_what_is_unwise_and_strict_makes_it_a_failure(
     stranger: WatchedSigner, policy: Path
 ) -> None:
     answer = stranger.json("policy", "check", policy)
-    assert answer["schema"] == "signer.policy.check/1"
+    assert answer["schema"] == "signer.policy/1"
     assert (answer["policy"], answer["rules"], answer["findings"]) == (str(policy), 2, [])
     stranger("policy", "check", policy, "--strict")
     policy.write_text(policy.read_text().replace("    freshness", "    mode: warn\n    freshness"))
@@ -81,7 +81,7 @@ def test_explain_says_which_rule_wins_what_it_requires_and_what_ucp_would_do(
     collection.prepare(v1=b"example")
     arguments = ("policy", "explain", collection.image("v1"), "--policy", policy)
     answer = stranger.json(*arguments)
-    assert answer["schema"] == "signer.policy.explain/1"
+    assert answer["schema"] == "signer.policy/1"
     assert (answer["rule"], answer["line"]) == (collection.gun, 9)
     assert answer["runner_up"].endswith("/*")
     assert [one["step"] for one in answer["required"]] == [1, 10, 12, 12, 13]
@@ -137,7 +137,7 @@ def test_a_table_of_expected_verdicts_passes_or_says_what_differs(
         "- {image: busybox, expect: reject, code: no-rule, rule: ''}\n"
     )
     answer = stranger.json("policy", "test", table)
-    assert answer["schema"] == "signer.policy.test/1"
+    assert answer["schema"] == "signer.policy/1"
     assert (answer["passed"], answer["failed"]) == (4, 0)
     assert "4 cases, 4 as expected" in stranger("policy", "test", table).stdout
     assert stranger("policy", "test", table, "-q").stdout.strip() == ""
@@ -217,7 +217,7 @@ def test_a_daemons_section_is_imported_to_standard_output(
     source = tmp_path / "daemon.json"
     source.write_text(json.dumps({"content-trust": {"mode": "enforced", "trust-pinning": pinned}}))
     answer = stranger.json("policy", "import", source)
-    assert (answer["schema"], answer["source"]) == ("signer.policy.import/1", "docker")
+    assert (answer["schema"], answer["source"]) == ("signer.policy/1", "docker")
     target = tmp_path / "policy.yaml"
     target.write_text(stranger("policy", "import", source, "-q").stdout)
     assert target.read_text() == answer["policy"]

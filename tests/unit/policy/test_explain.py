@@ -3,8 +3,9 @@
 import pytest
 
 from signer.names import ImageReference
-from signer.policy.explain import UcpAnswer, ask_ucp, explain
+from signer.policy.explain import explain
 from signer.policy.match import match
+from signer.policy.ucp import UcpAnswer, ask_ucp
 from tests.attacks.keys import GUN, bare
 from tests.attacks.reading import Reader
 from tests.attacks.simulator import DIGEST, GITLAB, OTHER, RELEASES
@@ -131,6 +132,10 @@ def test_ucp_refuses_what_only_releases_or_another_team_has(scene: Scene) -> Non
     answer = _ucp(scene, "require: {teams: [ci]}", teams=TEAMS)
     assert (answer.accepts, answer.missing) == (False, ("ci",))
     assert not _ucp(scene, RELEASED, ":unsigned").accepts
+    scene.server.sign_tag(GITLAB, "3", OTHER)
+    scene.server.publish(GITLAB)
+    answer = _ucp(scene, RELEASED, ":3")
+    assert (answer.accepts, answer.digest) == (False, ""), "docker does not look there"
 
 
 def test_ucp_goes_by_the_key_and_not_by_the_roles_name(scene: Scene) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from fnmatch import fnmatchcase
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -12,8 +14,8 @@ from hypothesis import strategies as st
 
 from signer.errors import UsageError
 from signer.names import ImageReference
-from signer.policy.importing import import_policy
-from signer.policy.importing_draft import Imported
+from signer.policy.importing.draft import Imported
+from signer.policy.importing.source import import_policy
 from signer.policy.load import parse_policy
 from signer.policy.match import match
 from signer.policy.model import Policy, Rule
@@ -84,7 +86,7 @@ def test_connaisseurs_rules_are_carried_over() -> None:
         )
     )
     assert imported.kind == "connaisseur"
-    assert (imported.rules, imported.denied) == (6, 0)
+    assert imported.denied == 0
     rules = {rule.name: rule for rule in policy.rules}
     assert rules["*"].approve is False
     assert rules["registry.k8s.io/*"].approve is True
@@ -95,6 +97,7 @@ def test_connaisseurs_rules_are_carried_over() -> None:
     both = rules["dtr.example.com/both/*"].pins
     assert (set(both.key_ids), both.threshold) == ({ONE, TWO}, 2)
     assert rules["dtr.example.com/kept/*"].mutate == "never"
+    assert _denied(policy, "dtr.example.com/docker.io/library/x"), "it matches there as well"
     for rule in policy.rules:
         before = imported.text.splitlines()[: rule.line - 1]
         assert before[-1].startswith("  #"), "each rule says where it is from"
@@ -169,6 +172,83 @@ def test_a_rule_that_would_win_here_and_not_there_refuses() -> None:
         'pattern: "dtr.example.com/*:v1", validator: deny',
     )
     assert _denied(_import(text)[1], "dtr.example.com/x"), "both are about the same repositories"
+
+
+_HOSTS = st.sampled_from(["a.io", "b.io", "*", "*.io", "a.*"])
+_PARTS = st.lists(st.sampled_from(["x", "y", "xy", "x*", "*", "*y"]), min_size=1, max_size=2)
+_TAGS = st.sampled_from(["", "", ":*", ":*", ":v1", ":v*"])
+_PATTERNS = st.builds(
+    lambda host, parts, tag: "/".join([host, *parts]) + tag, _HOSTS, _PARTS, _TAGS
+)
+_NAMES = st.sampled_from(["allow", "deny", "default", "hub"])
+_IMAGES = [
+    f"{host}/{path}:{tag}"
+    for host in ("a.io", "b.io", "c.net")
+    for path in ("x", "y", "xy", "yx", "x/y", "x/x", "xy/y", "x/y/x", "x/a.io/x")
+    for tag in ("v1", "w")
+]
+
+
+def _common(one: str, other: str) -> int:
+    return next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+
+
+def _connaisseur(rules: list[tuple[str, str]], image: str) -> str:
+    """Decide as Connaisseur is described to: implied wildcards, components, prefixes, length."""
+    found = []
+    for number, (pattern, name) in enumerate(rules):
+        if fnmatchcase(image, f"*{pattern}*"):
+            parts = pattern.split("/")
+            prefixes = [
+                _common(part, own)
+                for part, own in zip_longest(parts, image.split("/"), fillvalue="")
+            ]
+            found.append(((len(parts), prefixes, len(pattern), -number), name))
+    return max(found)[1] if found else "deny"
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rules=st.lists(st.tuples(_PATTERNS, _NAMES), min_size=1, max_size=5),
+    otherwise=st.none() | _NAMES,
+)
+def test_nothing_is_accepted_that_connaisseur_would_refuse(
+    rules: list[tuple[str, str]], otherwise: str | None
+) -> None:
+    rules = [*rules, *([("*:*", otherwise)] if otherwise else [])]
+    written = [f"pattern: '{pattern}', validator: {name}" for pattern, name in rules]
+    _, policy = _import(_values(*written))
+    servers = {
+        "": "hub",
+        "https://notary.docker.io": "hub",
+        "https://notary.example.com": "default",
+    }
+    for image in _IMAGES:
+        theirs, rule = _connaisseur(rules, image), _rule_for(policy, image)
+        if rule is None or rule.approve is False or theirs == "allow":
+            continue
+        ours = "allow" if rule.approve else servers[rule.server]
+        assert ours == theirs, f"{image}: {rules}"
+
+
+def test_a_usual_policy_decides_as_it_does_there() -> None:
+    rules = [
+        ("*:*", "deny"),
+        ("a.io/x/*:*", "default"),
+        ("a.io/x/free:*", "allow"),
+        ("b.io/*:*", "allow"),
+        ("b.io/y/*:*", "deny"),
+    ]
+    written = [f"pattern: '{pattern}', validator: {name}" for pattern, name in rules]
+    _, policy = _import(_values(*written))
+    for image in ("a.io/x/y:1", "a.io/x/free:1", "b.io/x:1", "b.io/y/x:1", "c.net/x:1", "a.io/y:1"):
+        theirs, rule = _connaisseur(rules, image), _rule_for(policy, image)
+        assert rule is not None
+        ours = {True: "allow", False: "deny", None: "default"}[rule.approve]
+        assert ours == theirs, image
 
 
 # Portieris
@@ -304,9 +384,11 @@ def test_a_section_that_is_disabled_or_wrong_is_a_usage_error(section: dict[str,
         _import(_daemon(**section))
 
 
-def test_a_daemon_without_pins_gives_a_policy_that_denies() -> None:
-    _, policy = _import(_daemon(mode="enforced"))
+@pytest.mark.parametrize("pinning", [{}, {"root-keys": {}}, {"root-keys": {"a.b/c": []}}])
+def test_a_daemon_without_pins_gives_a_policy_that_denies(pinning: dict[str, Any]) -> None:
+    _, policy = _import(_daemon(mode="enforced", **{"trust-pinning": pinning}))
     assert _denied(policy, "busybox")
+    assert _denied(policy, "a.b/c")
 
 
 # Anything else

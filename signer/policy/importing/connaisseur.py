@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from signer.dialect.keys import NotaryKey
 from signer.errors import UsageError
 from signer.names import DEFAULT_DOMAIN, printable
-from signer.policy.importing_draft import Draft, DraftRule, flag, sequence, table, text
-from signer.policy.importing_wildcards import refuse_inside_longer_names
+from signer.policy.importing.draft import Draft, DraftRule, flag, sequence, table, text
+from signer.policy.importing.wildcards import refuse_inside_longer_names
 from signer.policy.pattern import Pattern
 
 _HUB_SERVER: Final = "notary.docker.io"

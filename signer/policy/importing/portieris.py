@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from signer.errors import UsageError
 from signer.names import parse_signer, printable
-from signer.policy.importing_connaisseur import public_key
-from signer.policy.importing_draft import Draft, DraftRule, flag, sequence, table, text
+from signer.policy.importing.connaisseur import public_key
+from signer.policy.importing.draft import Draft, DraftRule, flag, sequence, table, text
 
 _KINDS: Final = ("ImagePolicy", "ClusterImagePolicy")
 _KNOWN: Final = {"trust", "simple", "vulnerability", "mutateImage"}

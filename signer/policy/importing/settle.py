@@ -6,7 +6,7 @@ rules overlap and the source would have decided by the other one, the one that w
 
 from itertools import combinations
 
-from signer.policy.importing_draft import Draft, DraftRule
+from signer.policy.importing.draft import Draft, DraftRule
 from signer.policy.overlap import overlap
 from signer.policy.pattern import Pattern
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from signer.names import printable
-from signer.policy.importing_draft import Draft, DraftRule, Imported
+from signer.policy.importing.draft import Draft, DraftRule, Imported
 from signer.policy.load import parse_policy
 
 _WIDTH = 98

@@ -15,12 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from signer.errors import UsageError
-from signer.policy.importing_connaisseur import import_connaisseur
-from signer.policy.importing_docker import import_docker
-from signer.policy.importing_draft import Draft, Imported
-from signer.policy.importing_portieris import import_portieris
-from signer.policy.importing_settle import settle
-from signer.policy.importing_writer import write_policy
+from signer.policy.importing.connaisseur import import_connaisseur
+from signer.policy.importing.docker import import_docker
+from signer.policy.importing.draft import Draft, Imported
+from signer.policy.importing.portieris import import_portieris
+from signer.policy.importing.settle import settle
+from signer.policy.importing.writer import write_policy
 
 MAX_SIZE: Final = 4 * 1024 * 1024
 _MALFORMED: Final = (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)

@@ -9,7 +9,7 @@ Source: verification requirements, section 1.1 ("pattern match", "matching risk"
 
 from collections.abc import Iterator
 
-from signer.policy.importing_draft import Draft, DraftRule
+from signer.policy.importing.draft import Draft, DraftRule
 from signer.policy.overlap import globs_overlap, includes
 from signer.policy.pattern import Pattern
 

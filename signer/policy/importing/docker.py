@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from signer.errors import UsageError
 from signer.names import parse_key_id, printable
-from signer.policy.importing_draft import Draft, DraftRule, flag, sequence, table, text
+from signer.policy.importing.draft import Draft, DraftRule, flag, sequence, table, text
 
 _MODES: Final = {"enforced": "", "permissive": "warn"}
 _SECTION: Final = {"mode", "trust-pinning", "allow-expired-cached-trust-data"}

@@ -1,0 +1,1 @@
+"""Policies of other verifiers, read as policies of this one."""
