@@ -24,6 +24,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "Sign what DTR has promoted and nobody has signed.",
         ),
         "verify": ("signer.cli.verify", "Decide whether images are signed as required."),
+        "pin": ("signer.cli.pin", "Rewrite image tags to verified digests."),
         "inspect": ("signer.cli.inspect", "Show who signed what, with which keys."),
         "revoke": ("signer.cli.revoke", "Take a tag's signature away."),
     },
@@ -34,6 +35,16 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "ca": ("signer.cli.ca", "Fetch a DTR's CA, against its fingerprint."),
     },
     "Policy and deployment": {
+        "policy": ("signer.cli.policy", "Lint, explain, test and import policies."),
+        "bundle": (
+            "signer.cli.bundle",
+            "Everything needed to decide without a network, in one file.",
+        ),
+        "admission": (
+            "signer.cli.admission",
+            "Let nothing run but what a policy accepts.",
+        ),
+        "state": ("signer.cli.state", "Show, export and import known roots and versions."),
         "audit": ("signer.cli.audit", "Show and check the record of what was signed."),
         "ci": ("signer.cli.ci", "Write ready pipelines for a CI system."),
     },

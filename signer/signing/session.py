@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from signer.constants import DEFAULT_TIMEOUT_SECONDS
+from signer.constants import DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_SECONDS
 from signer.files import read_named_file
 from signer.names import DEFAULT_DOMAIN, Gun, ImageReference, parse_signer
 
@@ -89,6 +89,7 @@ class Settings:
         server: URL of the Notary server; empty for the one that belongs to the reference's host.
         ca_files: PEM files of authorities, added to the system's.
         timeout_seconds: how long one request may take.
+        max_connections: to one server.
         pins: how an unknown root may be trusted.
         environment: environment variables: secrets and defaults.
         offline: decide by what the trust directory holds, and ask no server.
@@ -102,6 +103,7 @@ class Settings:
     server: str = ""
     ca_files: tuple[Path, ...] = ()
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    max_connections: int = DEFAULT_CONNECTIONS
     pins: PinSources = field(default_factory=PinSources)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     offline: bool = False
@@ -291,6 +293,7 @@ class Session:
                 self._pool = HttpPool(
                     tls=self._tls_contexts,
                     timeout_seconds=self.settings.timeout_seconds,
+                    max_connections=self.settings.max_connections,
                     insecure_http_hosts=_plain_http_hosts(self.settings.server),
                 )
             return self._pool

@@ -19,11 +19,11 @@ from weakref import WeakSet
 
 import httpcore
 
+from signer.constants import DEFAULT_CONNECTIONS
 from signer.errors import UsageError
 from signer.transport._httpx import httpx
 from signer.transport.origin import Origin
 
-MAX_CONNECTIONS: Final = 20
 KEEPALIVE_SECONDS: Final = 30.0
 _WRITE_SLICE: Final = 64 * 2**10
 
@@ -143,13 +143,19 @@ class BoundedTransport(httpx.BaseTransport):
     Raises httpcore's exceptions; the pool translates them.
     """
 
-    def __init__(self, origin: Origin, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        ssl_context: ssl.SSLContext | None,
+        *,
+        max_connections: int = DEFAULT_CONNECTIONS,
+    ) -> None:
         self._opened = _OpenStreams()
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
             proxy=_environment_proxy(origin),
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
             keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=_BoundedBackend(self._opened),
         )

@@ -29,7 +29,7 @@ from tenacity import (
 )
 
 from signer import __version__
-from signer.constants import DEFAULT_TIMEOUT_SECONDS, MAX_ERROR_SIZE
+from signer.constants import DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_SECONDS, MAX_ERROR_SIZE
 from signer.errors import NetworkError, TrustDataError, UsageError
 from signer.names import printable
 from signer.transport._httpx import httpx
@@ -76,6 +76,7 @@ class HttpPool:
         transport: answers in place of the network, for tests.
         sleep: waits between retries.
         clock: seconds that never go back.
+        max_connections: to one server.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class HttpPool:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        max_connections: int = DEFAULT_CONNECTIONS,
     ) -> None:
         if not timeout_seconds > 0:
             raise UsageError(f"The timeout must be more than 0 seconds, not {timeout_seconds}.")
@@ -94,6 +96,7 @@ class HttpPool:
         self.tokens = TokenCache(clock=clock)
         self._tls = tls
         self._timeout_seconds = timeout_seconds
+        self._max_connections = max_connections
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
@@ -321,7 +324,7 @@ class HttpPool:
     def _connect(self, origin: Origin) -> BoundedTransport:
         encrypted = origin.scheme == "https"
         context = self._tls.ssl_context(origin.authority) if encrypted else None
-        connections = BoundedTransport(origin, context)
+        connections = BoundedTransport(origin, context, max_connections=self._max_connections)
         self._connections.append(connections)
         return connections
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.admission import admission
 from tests.bench.measure import ProgramError
 from tests.bench.programs import versions
 from tests.bench.race import Result, race
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MissingComponentError, StartError, ProgramError) as error:
         print(f"The benchmark ended early. {error}", file=sys.stderr)
         return 1
-    return 0 if results else 1
+    return 0 if results or options.only == ["webhook"] else 1
 
 
 def _run(size: Size, names: Sequence[str], file: Path | None) -> list[Result]:
@@ -52,6 +53,11 @@ def _run(size: Size, names: Sequence[str], file: Path | None) -> list[Result]:
             done = race(scenario, repeats=size.repeats, directory=directory, meters=on.meters)
             print(section(done, load=os.getloadavg()[0]), flush=True)
             results += done
+        if "webhook" in names:
+            on.meters.set_round_trip(0)
+            for line in admission(on, quick=size.repeats == QUICK.repeats):
+                print(line, flush=True)
+            print()
     print(aims(results))
     print(NOTES)
     if file is not None:

@@ -71,7 +71,8 @@ class Scenario:
     filled: bool = False
 
 
-NAMES: Final = ("image", "images", "tags", "sign")
+NAMES: Final = ("image", "images", "tags", "sign", "webhook")
+"""The last one is of ``tests.bench.admission``: nobody else does that job here."""
 
 
 def scenarios(stage: Stage, size: Size, names: Sequence[str]) -> Iterator[Scenario]:

@@ -1,5 +1,6 @@
 """What all programs meet: real servers behind delaying proxies, and collections in them."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,14 +60,21 @@ class Stage:
         """Return the GUN of a repository of the registry."""
         return Gun(f"{self.registry_proxy.host}/{path}")
 
-    def make_collection(self, path: str, tags: Sequence[str] = ()) -> Gun:
-        """Initialise a collection with two delegations, and sign ``tags`` into both."""
+    def make_collection(
+        self, path: str, tags: Sequence[str] = (), *, distinct: bool = False
+    ) -> Gun:
+        """Initialise a collection with two delegations, and sign ``tags`` into both.
+
+        Each tag with a digest of its own (`digest`) where they are to be ``distinct``.
+        """
         gun = self.gun(path)
         certificate = (_EXAMPLE / "cert.pem").read_bytes()
         init_collection(self.session, gun, signers={SIGNER_NAME: [certificate]})
         if tags:
             changes: list[Change] = [
-                SetTarget(role, tag, LENGTH, {"sha256": DIGEST}) for role in _ROLES for tag in tags
+                SetTarget(role, tag, LENGTH, {"sha256": digest(tag) if distinct else DIGEST})
+                for role in _ROLES
+                for tag in tags
             ]
             signers = load_signers(
                 str(self.key),
@@ -77,6 +85,11 @@ class Stage:
             )
             self.session.publisher(gun, Keyring(signers)).publish(lambda _: changes)
         return gun
+
+
+def digest(tag: str) -> str:
+    """Return the SHA-256 that a tag is signed with, where they are distinct."""
+    return hashlib.sha256(tag.encode()).hexdigest()
 
 
 @contextmanager

@@ -14,12 +14,14 @@ import pytest
 
 from signer.names import Gun
 from tests.components.certificates import Authority
+from tests.components.chromium import Chromium
 from tests.components.embedded import EmbeddedDtr
 from tests.components.engine import Engine
 from tests.components.notary_server import NotaryServer
 from tests.components.notary_signer import NotarySigner
 from tests.components.peers import DockerCli, NotaryCli, docker_programs
 from tests.components.postgres import NOTARY_SERVER_TABLES, Postgres
+from tests.components.redis import Redis
 from tests.components.registry import Registry
 from tests.components.service import MissingComponentError
 from tests.components.softhsm import SoftHsm
@@ -100,6 +102,13 @@ def postgres_server(
         yield server
 
 
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
+    """An empty Redis of the test's own, which it may stop."""
+    with installed(Redis(tmp_path / "redis").start) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Registry]:
     """A registry without accounts."""
@@ -123,6 +132,13 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
         for name, value in token.environment.items():
             patch.setenv(name, value)
         yield token
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser that opens files."""
+    with installed(Chromium(tmp_path_factory.mktemp("chromium")).start) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

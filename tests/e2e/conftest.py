@@ -1,11 +1,13 @@
 """Fixtures of the stories."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from signer.names import Gun
 from signer.signing.initialise import init_collection
+from tests.components.gitlab_trigger import GitlabTrigger
 from tests.components.notary_server import NotaryServer
 from tests.components.registry import Registry
 from tests.e2e.material import write_bundle
@@ -41,3 +43,10 @@ def collection(
         made = init_collection(session, fresh_gun, signers={"gitlab": [certificate]})
     root_key_id = made.root_key_ids[0]
     return Collection(fresh_gun, registry, notary_server, signer, bundle, root_key_id)
+
+
+@pytest.fixture
+def trigger(tmp_path: Path) -> Iterator[GitlabTrigger]:
+    """GitLab's endpoint for pipeline triggers."""
+    with GitlabTrigger(tmp_path / "payloads") as endpoint:
+        yield endpoint

@@ -18,6 +18,7 @@ COMMANDS = [
     "",
     "sign",
     "verify",
+    "pin",
     "inspect",
     "revoke",
     "init",
@@ -35,9 +36,24 @@ COMMANDS = [
     "demo",
     "serve",
     "trust",
+    "state",
+    "state show",
+    "state export",
+    "state import",
+    "admission engine",
+    "admission kubernetes",
     "audit",
     "audit show",
     "audit verify",
+    "bundle",
+    "bundle create",
+    "bundle verify",
+    "bundle update",
+    "policy",
+    "policy check",
+    "policy explain",
+    "policy test",
+    "policy import",
 ]
 
 
@@ -60,7 +76,14 @@ def test_the_help_has_the_commands_by_section(plain: WatchedSigner) -> None:
     shown = plain("--help").stdout
     sections = re.findall(r"^([A-Z][a-z -]+):\n((?:  .*\n)+)", shown, re.MULTILINE)
     names = {title: re.findall(r"^  ([a-z]+) ", body, re.MULTILINE) for title, body in sections}
-    assert names["Sign and verify"] == ["sign", "reconcile", "verify", "inspect", "revoke"]
+    assert names["Sign and verify"] == [
+        "sign",
+        "reconcile",
+        "verify",
+        "pin",
+        "inspect",
+        "revoke",
+    ]
     assert names["Collections and keys"][:4] == ["init", "delegation", "keys", "ca"]
     assert next(iter(names)) == "Options"
 
