@@ -8,10 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Final
-
-import uvicorn
 
 from signer.admission.app import Parts, create_app
 from signer.admission.certificate import Certificate
@@ -23,6 +20,7 @@ from signer.admission.policy_file import InForce, PolicyFile
 from signer.admission.readiness import Readiness
 from signer.admission.record import DecisionRecord
 from signer.errors import SignerError
+from signer.serving.orderly import OrderlyServer
 
 if TYPE_CHECKING:
     from signer.admission.workers import Webhook
@@ -33,7 +31,6 @@ _HURRY_SECONDS: Final = 4.0
 
 _STOP_SECONDS: Final = 6
 _KEEP_ALIVE_SECONDS: Final = 90
-_MAX_HEADER: Final = 64 * 2**10
 
 
 def run_process(
@@ -74,49 +71,26 @@ def run_process(
         log.close()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that tells when it is ready, and for which a signal is an orderly end."""
+class _Server(OrderlyServer):
+    """Answers reviews."""
 
     def __init__(
         self, parts: Parts, certificate: Certificate | None, on_ready: Callable[[], None]
     ) -> None:
-        config = uvicorn.Config(
+        super().__init__(
             create_app(parts),
-            access_log=False,
-            h11_max_incomplete_event_size=_MAX_HEADER,
-            http="h11",
-            lifespan="off",
-            log_config=None,
+            on_ready,
+            stop_seconds=_STOP_SECONDS,
+            keep_alive_seconds=_KEEP_ALIVE_SECONDS,
+            tls=certificate.context if certificate is not None else None,
             log_level="warning",
-            loop="asyncio",
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            ws="none",
         )
-        config.load()
-        if certificate is not None:
-            config.ssl = certificate.context
-        super().__init__(config)
         self._decisions = parts.decisions
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, and do not wait for servers much longer."""
         asyncio.get_running_loop().call_later(_HURRY_SECONDS, self._decisions.hurry)
         await super().shutdown(sockets=sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in order; a second Ctrl-C stops at once."""
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        self.should_exit = True
 
 
 class _Watcher(threading.Thread):

@@ -19,8 +19,8 @@ from signer.admission.policy_file import read_policy
 from signer.errors import SignerError
 
 if TYPE_CHECKING:
-    from signer.admission.listen import Listen
     from signer.audit.log import AuditLog
+    from signer.serving.listen import Listen
     from signer.signing.session import Session
 
 _STOP_SECONDS: Final = 9

@@ -78,10 +78,10 @@ def kubernetes_command(
     JSON line for every decision goes to standard error. SIGTERM ends it, in 10 seconds at most.
     """
     _require_extra()
-    from signer.admission.listen import Listen
     from signer.admission.workers import Webhook, serve
+    from signer.serving.listen import Listen
 
-    address = Listen.parse(listen)
+    address = Listen.parse(listen, example="0.0.0.0:8443", default_host="0.0.0.0")  # noqa: S104 - as asked
     _check_tls(tls_cert, tls_key, insecure_http=insecure_http, is_loopback=address.is_loopback)
     audit_file = options.configuration.audit_file
     audit = None

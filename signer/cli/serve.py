@@ -38,7 +38,8 @@ def command(options: GlobalOptions, *, data: Path, listen: str) -> int:
     told to it. Ctrl-C or SIGTERM ends it.
     """
     try:
-        from signer.embedded.server import Listen, serve
+        from signer.embedded.server import DEFAULT_LISTEN, serve
+        from signer.serving.listen import Listen
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
             raise
@@ -57,5 +58,6 @@ def command(options: GlobalOptions, *, data: Path, listen: str) -> int:
             click.echo(f"ca        {ca}")
             click.echo(f"account   admin, password in {data.absolute() / 'admin-password'}")
 
-    serve(data, listen=Listen.parse(listen), on_ready=ready, access_log=options.verbose)
+    address = Listen.parse(listen, example=DEFAULT_LISTEN)
+    serve(data, listen=address, on_ready=ready, access_log=options.verbose)
     return 0

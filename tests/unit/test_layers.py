@@ -22,6 +22,7 @@ ROWS: Final = (
     ("workloads",),
     ("audit",),
     ("report",),
+    ("serving",),
     ("admission",),
     ("embedded",),
     ("",),  # signer/__init__.py, whose exports use all of the above

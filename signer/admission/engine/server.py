@@ -2,17 +2,14 @@
 
 import asyncio
 import os
-import signal
 import socket
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from signer.admission.engine.app import create_app
@@ -20,6 +17,7 @@ from signer.admission.engine.journal import Journal
 from signer.admission.engine.plugin import Plugin
 from signer.admission.policy_file import PolicyFile
 from signer.errors import UsageError
+from signer.serving.orderly import OrderlyServer
 
 _STOP_SECONDS: Final = 8
 _KEEP_ALIVE_SECONDS: Final = 3600
@@ -96,46 +94,27 @@ def serve(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that tells when it is ready, reads the policy again, and ends in order."""
+class _Server(OrderlyServer):
+    """Answers the engine, and reads the policy again."""
 
     def __init__(self, app: ASGIApp, policies: PolicyFile, on_ready: Callable[[], None]) -> None:
         super().__init__(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                http="h11",
-                lifespan="off",
-                log_config=None,
-                loop="asyncio",
-                server_header=False,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                ws="none",
-            )
+            app, on_ready, stop_seconds=_STOP_SECONDS, keep_alive_seconds=_KEEP_ALIVE_SECONDS
         )
         self._policies = policies
-        self._on_ready = on_ready
         self._reloading: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and read the policy again from now on."""
         await super().startup(sockets=sockets)
         if self.started:
             self._reloading = asyncio.create_task(self._reload())
-            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop reading the policy again, then as uvicorn does."""
         if self._reloading is not None:
             self._reloading.cancel()
         await super().shutdown(sockets=sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in order; a second Ctrl-C stops at once."""
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        self.should_exit = True
 
     async def _reload(self) -> None:
         while True:

@@ -3,12 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from signer.cli.main import run
-from signer.embedded.server import DEFAULT_LISTEN, Listen
+from signer.embedded.server import DEFAULT_LISTEN
 from signer.errors import UsageError
+from signer.serving.listen import Listen
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from signer.errors import UsageError
 def test_an_address_is_read_and_clients_are_told_how_to_reach_it(
     text: str, host: str, url: str
 ) -> None:
-    listen = Listen.parse(text)
+    listen = Listen.parse(text, example=DEFAULT_LISTEN)
     assert listen.host == host
     assert listen.url(listen.port) == url
 
@@ -34,7 +36,7 @@ def test_an_address_is_read_and_clients_are_told_how_to_reach_it(
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no address"):
-        Listen.parse(text)
+        Listen.parse(text, example=DEFAULT_LISTEN)
 
 
 def test_it_listens_on_loopback_unless_told_otherwise() -> None:
@@ -42,7 +44,10 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
 
     (option,) = [option for option in command.params if option.name == "listen"]
     assert option.default == DEFAULT_LISTEN
-    assert Listen.parse(DEFAULT_LISTEN).host == "localhost"
+    assert Listen.parse(DEFAULT_LISTEN, example="HOST:PORT").host == "localhost"
+
+
+_SERVERS: Final = ("signer.embedded", "signer.serving")
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
@@ -53,7 +58,7 @@ def test_a_missing_extra_is_named_with_what_to_install(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in list(sys.modules):
-        if name.partition(".")[0] == missing or name.startswith("signer.embedded"):
+        if name.partition(".")[0] == missing or name.startswith(_SERVERS):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     assert run(["serve", "--data", str(tmp_path / "data"), "--json"]) == 2

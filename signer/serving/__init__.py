@@ -1,0 +1,1 @@
+"""What all servers of this toolkit share: where they listen, and how they end."""
