@@ -8,8 +8,12 @@ import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from signer.errors import SignerError, UsageError
+
+MAX_NAMED_FILE: Final = 32 * 2**20
+"""What no policy, certificate or key is longer than, in bytes; ``/dev/zero`` has no end at all."""
 
 
 class UnwritableDirectoryError(SignerError):
@@ -18,18 +22,22 @@ class UnwritableDirectoryError(SignerError):
     default_code = "not-writable"
 
 
-def read_named_file(path: Path) -> bytes:
+def read_named_file(path: Path, *, max_bytes: int = MAX_NAMED_FILE) -> bytes:
     """Read a file that the user named on the command line or in the configuration file.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: it cannot be read, or has more than ``max_bytes``.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
     except ValueError as error:  # no name of a file, such as one with a NUL in it
         raise UsageError(f"Cannot read {str(path)!r}: {error}.") from error
+    if len(content) > max_bytes:
+        raise UsageError(f"{path} has more than {max_bytes} bytes.")
+    return content
 
 
 def make_private_directory(directory: Path) -> None:
@@ -79,6 +87,24 @@ def write_atomically(
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def write_named_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file that the user named: in one step, but neither in place of a link nor a device.
+
+    What a symbolic link leads to is replaced, not the link; ``/dev/stdout``, ``/dev/null`` and
+    pipes are written into.
+
+    Raises:
+        UnwritableDirectoryError: nothing was changed, unless it is a device or pipe.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    write_atomically(Path(os.path.realpath(path)), content, mode=mode)
 
 
 def remove_file(path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from signer.admission.collections import KeptCollections
 from signer.admission.entry import KeptReading, is_passing, timed_out
 from signer.admission.lanes import Lanes
+from signer.admission.objects import parse_image
 from signer.admission.policy_file import InForce
 from signer.admission.waiting import Waits
 from signer.errors import NetworkError, NotSignedError, SignerError
@@ -138,7 +139,7 @@ class Decisions:
         asked: dict[str, _Asked] = {}
         for text in dict.fromkeys(texts):
             try:
-                reference = _parse(text)
+                reference = parse_image(text)
             except SignerError as error:
                 decided[text] = _unparsed(text, error)
             else:
@@ -227,10 +228,6 @@ class Decisions:
         self._cache.move_to_end(key)
         while len(self._cache) > MAX_KEPT:
             self._cache.popitem(last=False)
-
-
-def _parse(text: str) -> ImageReference:
-    return ImageReference.parse(text)
 
 
 def _key(in_force: InForce, one: _Asked, reading: KeptReading) -> _Key:

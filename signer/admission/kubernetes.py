@@ -17,13 +17,15 @@ from typing import Any, Final
 import msgspec
 
 from signer.admission.decision import Decision, Decisions
-from signer.admission.objects import Object, ObjectImage, find_images
+from signer.admission.objects import Object, ObjectImage, UnreadableObjectError, find_images
 from signer.admission.patch import patch_of
 from signer.admission.policy_file import InForce
 from signer.admission.review import Answer, Cause, Request, decode_object, refusal
 from signer.errors import SignerError, worst_exit_code
+from signer.names import printable
 from signer.policy.model import NEVER, PODS
 from signer.policy.verdict import ACCEPT, REJECT, WARN
+from signer.workloads.kinds import pod_spec_path
 
 UPDATE: Final = "UPDATE"
 FREE_OPERATIONS: Final = frozenset({"DELETE", "CONNECT"})
@@ -88,6 +90,7 @@ async def review(
     former = decode_object(request.oldObject) if request.operation == UPDATE else None
     try:
         images = _images(request, found, in_force)
+        _require_containers(request, images)
         before = _places(_images(request, former, in_force)) if former is not None else {}
     except SignerError as error:
         if _is_being_deleted(request, found, former) and _is_same(found, former):
@@ -121,6 +124,16 @@ def _let_through(request: Request, why: str) -> Reviewed:
 def _images(request: Request, found: Object, in_force: InForce) -> list[ObjectImage]:
     kind = request.kind
     return find_images(found, kind.api_version, kind.kind, resources=in_force.resources)
+
+
+def _require_containers(request: Request, images: Sequence[ObjectImage]) -> None:
+    """Refuse what could not be stored anyway, or is of another kind than the request says."""
+    kind = request.kind
+    if not images and pod_spec_path(kind.api_version, kind.kind) is not None:
+        raise UnreadableObjectError(
+            f"The object has no containers, as every {printable(kind.kind)} does.",
+            code="no-containers",
+        )
 
 
 def _places(images: Sequence[ObjectImage]) -> dict[str, set[str]]:

@@ -3,19 +3,24 @@
 Source: the Kubernetes API reference (``PodSpec``, ``Container``, ``ImageVolumeSource``); RFC 6901.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from signer.admission.policy_file import Paths
 from signer.errors import UsageError
-from signer.names import printable
+from signer.names import ImageReference, printable
 from signer.workloads.jsonpath import Part
 from signer.workloads.kinds import CONTAINERS, pod_spec_path
 
 Object = dict[str, Any]
 
-_BLANK: Final = "blank-image"
+MAX_IMAGES: Final = 1000
+"""Different images of one object: to decide about more would delay the reviews of others."""
+
+
+_IMAGE_ID: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class UnreadableObjectError(UsageError):
@@ -63,6 +68,22 @@ def pointer(parts: Sequence[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
+def parse_image(text: str) -> ImageReference:
+    """Return an image as nodes understand it.
+
+    Raises:
+        UsageError: it is no reference, or the id of an image that a node has: read as a name, it
+            would be a tag of the repository ``sha256``.
+    """
+    if _IMAGE_ID.fullmatch(text):
+        raise UsageError(
+            f"{text} is the id of an image that a node has, and no name.",
+            hint="Name the image by repository and digest: HOST/REPO@sha256:DIGEST.",
+            code="bad-reference",
+        )
+    return ImageReference.parse(text)
+
+
 def find_images(
     found: Object, api_version: str, kind: str, *, resources: Paths
 ) -> list[ObjectImage]:
@@ -76,7 +97,7 @@ def find_images(
 
     Raises:
         UnknownKindError: nothing says where such an object names images.
-        UnreadableObjectError: it is not formed as its kind is.
+        UnreadableObjectError: it is not formed as its kind is, or names too many images.
     """
     paths = resources.get((api_version, kind), ())
     way = pod_spec_path(api_version, kind)
@@ -88,6 +109,13 @@ def find_images(
     images = list(_of_pod_spec(found, way)) if way is not None else []
     for path in paths:
         images.extend(_follow(found, path, ()))
+    number = len({image.text for image in images})
+    if number > MAX_IMAGES:
+        raise UnreadableObjectError(
+            f"The object names {number} different images, more than {MAX_IMAGES}.",
+            hint="Divide it.",
+            code="too-many-images",
+        )
     return list(dict.fromkeys(images))
 
 

@@ -211,12 +211,12 @@ def _seal(
     session: "Session",
 ) -> "Bundle":
     """Write a bundle, and return it as it was read back."""
-    from signer.files import write_atomically
+    from signer.files import write_named_file
     from signer.trust.bundle import Bundle, parse_bundle
     from signer.trust.bundle_signature import seal_bundle
 
     collections = {gun: member.bundled for gun, member in members.items()}
     wire = seal_bundle(Bundle(session.clock(), collections, policy), signers, origin=str(path))
     bundle = parse_bundle(wire, origin=str(path))
-    write_atomically(path, wire, mode=mode)
+    write_named_file(path, wire, mode=mode)
     return bundle

@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,8 @@ from signer.cli.configuration import Configuration
 from signer.dtr.gate import GateConditions
 from signer.errors import UsageError
 from signer.signing.session import PinSources
+
+_Limit = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,9 +33,9 @@ class _Notary(_Section):
 class _Gate(_Section):
     promoted: bool = True
     policies: list[str] = msgspec.field(default_factory=list)
-    max_critical: int | None = None
-    max_major: int | None = None
-    max_minor: int | None = None
+    max_critical: _Limit | None = None
+    max_major: _Limit | None = None
+    max_minor: _Limit | None = None
 
 
 class _Signing(_Section):
@@ -79,6 +82,8 @@ def read_configuration(path: Path) -> Configuration:
         raise _bad(path, _explain(str(error), text)) from error
     if content.signing.allow == []:
         raise _bad(path, "[signing] allow is empty, so nothing could be signed")
+    if content.signing.gate.policies and not content.signing.gate.promoted:
+        raise _bad(path, "[signing.gate] policies would not be asked, for promoted is false")
     if "audit" in table and not content.audit.file:
         raise _bad(path, "[audit] names no file, so nothing would be recorded")
     return replace(

@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Final
 
 import click
@@ -120,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; errors have been shown."""
-    as_json = "--json" in arguments
+    as_json = "--json" in arguments or "--format=json" in arguments
+    as_json = as_json or ("--format", "json") in pairwise(arguments)
     try:
         result = cli.main(args=list(arguments), prog_name="signer", standalone_mode=False)
     except click.exceptions.Exit as stop:

@@ -172,7 +172,9 @@ def test_command(
     if options.as_json:
         print_json("policy", results_content(results))
     else:
-        click.echo(results_text(table, results, quiet=options.quiet))
+        text = results_text(table, results, quiet=options.quiet)
+        if text:
+            click.echo(text)
     if junit is not None:
         _write_junit(junit, table, results)
     failed = any(result.differences for result in results)
@@ -193,11 +195,11 @@ def _decide(options: GlobalOptions, deciding: Deciding, cases: "Sequence[Case]")
 
 def _write_junit(file: Path, table: Path, results: "Sequence[CaseResult]") -> None:
     from signer.cli.policy_view import outcome_of
-    from signer.files import write_atomically
+    from signer.files import write_named_file
     from signer.report.junit import junit
 
     text = junit([outcome_of(table, result) for result in results], command="policy test")
-    write_atomically(file, text.encode(), mode=0o644)
+    write_named_file(file, text.encode(), mode=0o644)
 
 
 @command.command("import", short_help="Turn another verifier's policy into one of signer's.")

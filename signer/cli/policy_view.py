@@ -74,7 +74,8 @@ def _ucp_lines(
 ) -> Iterator[str]:
     if answer is None:
         if unknown is None:
-            yield wrapped(f"{_UCP} goes by keys; this rule looks at none.")
+            why = "this rule looks at none" if explanation.rule else "no rule says whose"
+            yield wrapped(f"{_UCP} goes by keys; {why}.")
         else:
             yield wrapped(f"{_UCP} goes by who has signed, which is not known here:")
             yield wrapped(f"{unknown.message} ({unknown.code})", indent="  ")

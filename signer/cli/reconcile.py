@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 @click.argument("repositories", nargs=-1, required=True, metavar="REPO...")
 @key_options
 @click.option("--signer", metavar="NAME", help="Sign as this signer: targets/NAME and releases.")
-@click.option("--since", metavar="TIME", help="Leave out tags last changed before this (RFC 3339).")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Leave out tags last changed before this; or how long ago: 12h, 7d.",
+)
 @click.option("--no-provenance", is_flag=True, help="Sign nothing beside the digests.")
 @click.option("--dry-run", is_flag=True, help="Check everything, publish nothing.")
 @trust_options
@@ -53,6 +57,7 @@ def command(
     Webhooks are sent once and forgotten; this is the safety net. Each tag passes the same gate as
     an event.
     """
+    from signer.audit.selection import parse_since
     from signer.cli.progress import stages
     from signer.cli.sign_events import job_content, job_settings, key_opener
     from signer.dtr.signing_job import sign_promotions
@@ -66,7 +71,7 @@ def command(
             hint='Write [registry] host = "HOST[:PORT]" into signer.toml.',
             code="no-host",
         )
-    moment = _moment(since) if since else None
+    moment = parse_since(since, now=datetime.now(UTC)) if since else None
     names = [_path(repository, settings.host) for repository in repositories]
     stage = stages(options)
     with options.session(pins) as session:
@@ -150,17 +155,6 @@ def _path(repository: str, host: str) -> str:
             f"{repository!r} is no repository of {host}.", hint="Write NAMESPACE/REPO."
         )
     return reference.path
-
-
-def _moment(text: str) -> datetime:
-    from signer.dialect.time import parse_time
-
-    try:
-        return parse_time(text if "T" in text else f"{text}T00:00:00Z").astimezone(UTC)
-    except ValueError as error:
-        raise UsageError(
-            f"--since {text!r} is no time.", hint="Write 2026-11-22 or 2026-11-22T08:00:00Z."
-        ) from error
 
 
 def _plan_content(plan: "Plan") -> dict[str, object]:

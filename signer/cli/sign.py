@@ -174,7 +174,8 @@ def read_annotations(given: tuple[str, ...]) -> dict[str, str]:
     """Read ``--annotate NAME=VALUE``.
 
     Raises:
-        UsageError: no ``=``, an empty or repeated name, or ``provenance``, which is reserved.
+        UsageError: no ``=``, an empty or repeated name, ``provenance``, which is reserved, or
+            characters that a Go client could not write again.
     """
     found: dict[str, str] = {}
     for item in given:
@@ -185,7 +186,23 @@ def read_annotations(given: tuple[str, ...]) -> dict[str, str]:
                 hint="'provenance' is reserved; each name may be given once.",
             )
         found[name] = text
+    if found:
+        _check_writable(found)
     return found
+
+
+def _check_writable(annotations: dict[str, str]) -> None:
+    from signer.dialect.errors import UnwritableError
+    from signer.dialect.lint import check_custom
+
+    try:
+        check_custom(annotations, where="--annotate")
+    except UnwritableError as error:  # here it is a wrong argument, not wrong trust data
+        raise UsageError(
+            error.message,
+            hint="Leave out <, >, & and control characters: docker and notary could not edit the "
+            "collection any more.",
+        ) from error
 
 
 def _custom(annotations: dict[str, str], *, sbom: Path | None) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def export_command(
     It holds no secret, but whoever may alter it decides which roots are trusted where it is
     imported.
     """
-    from signer.files import write_atomically
+    from signer.files import write_named_file
     from signer.trust.state_export import encode_export
 
     with _store(options, state) as store:
@@ -88,7 +88,7 @@ def export_command(
     if output is None:
         click.echo(text, nl=False)
         return 0
-    write_atomically(output, text)
+    write_named_file(output, text)
     if options.as_json:
         print_json("state", {"file": str(output), "exported": list(found)})
     elif not options.quiet:
@@ -106,10 +106,13 @@ def import_command(options: GlobalOptions, *, file: Path, state: str) -> int:
     A root that contradicts the known one is refused with 4; then nothing of FILE is imported.
     """
     from signer.files import read_named_file
-    from signer.trust.state_export import decode_export, import_states
+    from signer.trust.state_export import MAX_SIZE, decode_export, import_states
 
     dashed = str(file) == "-"
-    text = sys.stdin.buffer.read() if dashed else read_named_file(file)
+    if dashed:
+        text = sys.stdin.buffer.read(MAX_SIZE + 1)
+    else:
+        text = read_named_file(file, max_bytes=MAX_SIZE)
     states = decode_export(text, origin="Standard input" if dashed else str(file))
     with _store(options, state) as store:
         outcomes = import_states(store, states)

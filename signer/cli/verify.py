@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from signer.workloads.found import FoundImage
 
 _DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
+_FILE_ENDINGS = {".dockerfile", ".json", ".yaml", ".yml"}
 _FORMATS = ("text", "json", "sarif", "junit", "github", "codequality", "html")
 
 
@@ -77,8 +78,9 @@ def command(
     form = _form(options, form)
     if files:
         # The files of '-f *.yml' come as arguments, all but the first.
-        files += tuple(name for name in images if Path(name).is_file())
-        images = tuple(name for name in images if not Path(name).is_file())
+        more = tuple(name for name in images if _is_file(name))
+        files += more
+        images = tuple(name for name in images if name not in more)
     asked = [_Asked(ImageReference.parse(image)) for image in images]
     asked += _in_files(files, deciding)
     if not (images or files):
@@ -92,6 +94,23 @@ def command(
     _print(form, options, outcomes)
     publish_reports(outcomes.make)
     return worst_exit_code([int(verdict.exit_code) for verdict in verdicts])
+
+
+def _is_file(name: str) -> bool:
+    """Tell a file's name from an image's; what may be both must not go unverified as an image."""
+    if not Path(name).is_file():
+        return False
+    if Path(name).suffix.lower() in _FILE_ENDINGS:
+        return True
+    try:
+        ImageReference.parse(name)
+    except UsageError:
+        return True
+    raise UsageError(
+        f"{name!r} may be an image, and there is a file of this name.",
+        hint=f"Write -f {name} for the file; for the image, call signer in another directory.",
+        code="ambiguous-name",
+    )
 
 
 def _form(options: GlobalOptions, form: str | None) -> str:

@@ -10,53 +10,31 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from signer.dialect.canonical import Json
 from signer.dtr.api import DtrApi
+from signer.dtr.case import Case, open_cases
+from signer.dtr.custom import add_custom
 from signer.dtr.events import Event, Promoted, Skipped, sort_out
 from signer.dtr.evidence import Evidence, gather
-from signer.dtr.gate import GateReport, evaluate_gate
+from signer.dtr.gate import evaluate_gate
 from signer.dtr.job import JobResult, JobSettings
 from signer.dtr.progress import ShowStage, no_stage
-from signer.dtr.promotion import Promotion
-from signer.dtr.provenance import is_same_provenance, provenance
+from signer.dtr.promotion import Promotion, split_repository
 from signer.dtr.sighting import check_seen
 from signer.errors import GateError, SignerError, UsageError
 from signer.names import Gun
-from signer.publish.signing import Keyring
 from signer.signing.allow import check_allowed
-from signer.signing.roles import signable_roles
-from signer.signing.sign import SignRequest, SignResult, sign_images
+from signer.signing.sign import SignRequest, sign_images
 from signer.transport.origin import Origin
-from signer.trust.role import digest_of
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from signer.keys.signers import NotarySigner
     from signer.signing.session import Session
-    from signer.trust.collection import TrustedCollection
 
 OpenKeys = Callable[[Sequence[Gun]], "Sequence[NotarySigner]"]
 """Opens the keys for some collections; called once, and only where something passed the gate."""
-
-
-@dataclass
-class _Case:
-    """One promotion on its way; ``error`` and ``report`` are filled in as they become known."""
-
-    promotion: Promotion
-    event: Event | None = None
-    request: SignRequest | None = None
-    report: GateReport | None = None
-    evidence: Evidence | None = None
-    error: SignerError | None = None
-    signed: SignResult | None = None
-
-    def image(self, host: str) -> str:
-        return f"{host}/{self.promotion.target}"
 
 
 def sign_events(
@@ -80,7 +58,7 @@ def sign_events(
     """
     outcomes = sort_out(events)
     cases = {
-        position: _Case(outcome.promotion, outcome.event)
+        position: Case(outcome.promotion, outcome.event)
         for position, outcome in enumerate(outcomes)
         if isinstance(outcome, Promoted)
     }
@@ -88,7 +66,7 @@ def sign_events(
     return [
         _skipped(outcome, settings)
         if isinstance(outcome, Skipped)
-        else _result(cases[position], settings)
+        else cases[position].result(settings)
         for position, outcome in enumerate(outcomes)
     ]
 
@@ -108,9 +86,9 @@ def sign_promotions(
     Raises:
         UsageError: as ``sign_events``.
     """
-    cases = [_Case(promotion) for promotion in promotions]
+    cases = [Case(promotion) for promotion in promotions]
     _process(session, cases, settings=settings, open_keys=open_keys, stage=stage)
-    return [_result(case, settings) for case in cases]
+    return [case.result(settings) for case in cases]
 
 
 def _require_host(settings: JobSettings) -> None:
@@ -125,7 +103,7 @@ def _require_host(settings: JobSettings) -> None:
 
 def _process(
     session: "Session",
-    cases: Sequence[_Case],
+    cases: Sequence[Case],
     *,
     settings: JobSettings,
     open_keys: OpenKeys,
@@ -138,47 +116,43 @@ def _process(
     for case in cases:
         _admit(case, settings)
     api = DtrApi(session.pool, settings.host, credentials=session.credentials)
-    _ask_gate(session, api, _open(cases), settings=settings, stage=stage)
-    _refuse_rivals(_open(cases), settings)
-    passed = _open(cases)
+    _ask_gate(session, api, open_cases(cases), settings=settings, stage=stage)
+    _refuse_rivals(open_cases(cases), settings)
+    passed = open_cases(cases)
     if not passed:
         return
     try:
-        signers = open_keys(list(dict.fromkeys(_request(case).reference.gun for case in passed)))
+        signers = open_keys(list(dict.fromkeys(case.wanted.reference.gun for case in passed)))
     except SignerError as error:
         for case in passed:
             case.error = error
         return
-    _add_custom(session, passed, signers, settings=settings)
+    add_custom(session, passed, signers, settings=settings)
     _sign(session, passed, signers, settings=settings)
     if not settings.dry_run:
         _look_up(session, api, passed, settings=settings)
 
 
-def _open(cases: Iterable[_Case]) -> list[_Case]:
-    return [case for case in cases if case.error is None]
-
-
-def _request(case: _Case) -> SignRequest:
-    if case.request is None:
-        raise RuntimeError("a case without request is not open")
-    return case.request
-
-
-def _admit(case: _Case, settings: JobSettings) -> None:
-    """Step 1: the configured host, and the allow-list for the target."""
+def _admit(case: Case, settings: JobSettings) -> None:
+    """Step 1: the configured host, the allow-list for the target, and names that a DTR can have."""
     reference = case.promotion.target_at(settings.host)
     case.request = SignRequest(reference, case.promotion.digest)
     try:
         check_allowed(reference, host=settings.host, allow=settings.allow)
     except GateError as error:
         case.error = error
+        return
+    try:
+        for repository in (case.promotion.target_repository, case.promotion.source_repository):
+            split_repository(repository)
+    except UsageError as error:
+        case.error = error
 
 
 def _ask_gate(
     session: "Session",
     api: DtrApi,
-    cases: Sequence[_Case],
+    cases: Sequence[Case],
     *,
     settings: JobSettings,
     stage: ShowStage,
@@ -186,7 +160,7 @@ def _ask_gate(
     """Step 2; the collections are read meanwhile."""
     if not cases:  # none is allowed
         return
-    session.prefetch(dict.fromkeys(str(_request(case).reference) for case in cases))
+    session.prefetch(dict.fromkeys(str(case.wanted.reference) for case in cases))
     jobs = [
         (case, session.collections.submit(_evidence, session, api, case, settings=settings))
         for case in cases
@@ -202,19 +176,19 @@ def _ask_gate(
             advance()
 
 
-def _evidence(session: "Session", api: DtrApi, case: _Case, *, settings: JobSettings) -> Evidence:
+def _evidence(session: "Session", api: DtrApi, case: Case, *, settings: JobSettings) -> Evidence:
     return gather(
         api,
-        session.registry(_request(case).reference),
+        session.registry(case.wanted.reference),
         case.promotion,
         executor=session.requests,
         with_policy=settings.conditions.promoted,
     )
 
 
-def _refuse_rivals(cases: Sequence[_Case], settings: JobSettings) -> None:
+def _refuse_rivals(cases: Sequence[Case], settings: JobSettings) -> None:
     """Refuse a second digest for a tag: it was moved between two questions of the gate."""
-    first: dict[str, _Case] = {}
+    first: dict[str, Case] = {}
     for case in cases:
         rival = first.setdefault(case.promotion.target, case)
         if rival.promotion.digest != case.promotion.digest:
@@ -226,76 +200,15 @@ def _refuse_rivals(cases: Sequence[_Case], settings: JobSettings) -> None:
             )
 
 
-def _add_custom(
-    session: "Session",
-    cases: Sequence[_Case],
-    signers: "Sequence[NotarySigner]",
-    *,
-    settings: JobSettings,
-) -> None:
-    """Decide what is signed beside each digest; what is there stays where it says the same."""
-    if not settings.with_provenance and not settings.annotations:
-        return
-    keyring = Keyring(signers)
-    guns = dict.fromkeys(_request(case).reference.gun for case in cases)
-    reads = {gun: session.collections.submit(session.client(gun).update) for gun in guns}
-    collections = {gun: _collection(read) for gun, read in reads.items()}
-    for case in cases:
-        request = _request(case)
-        custom = dict(settings.annotations)
-        if settings.with_provenance:
-            custom |= provenance(
-                case.promotion,
-                scans=case.evidence.scans if case.evidence else (),
-                pipeline=settings.pipeline,
-                sbom=settings.sbom,
-            )
-        collection = collections[request.reference.gun]
-        keeps = collection is not None and _says_the_same(
-            collection, request, custom, keyring=keyring, signer=settings.signer
-        )
-        case.request = replace(request, custom=None if keeps else custom)
-
-
-def _collection(read: "Future[TrustedCollection]") -> "TrustedCollection | None":
-    try:
-        return read.result()
-    except SignerError:
-        return None  # signing reads it again, and says what is wrong
-
-
-def _says_the_same(
-    collection: "TrustedCollection",
-    request: SignRequest,
-    custom: Json,
-    *,
-    keyring: Keyring,
-    signer: str,
-) -> bool:
-    """Tell whether every role that would be signed has this digest and provenance already."""
-    tag = request.reference.tag
-    try:
-        roles = signable_roles(collection, tag, keyring=keyring, signer=signer)
-    except SignerError:
-        return False
-    for role in roles:
-        entry = collection.find(role, tag)
-        if entry is None or digest_of(entry) != request.digest:
-            return False
-        if not is_same_provenance(entry.custom, custom):
-            return False
-    return True
-
-
 def _sign(
     session: "Session",
-    cases: Sequence[_Case],
+    cases: Sequence[Case],
     signers: "Sequence[NotarySigner]",
     *,
     settings: JobSettings,
 ) -> None:
     """Step 4: one request for each image, however many events there are for it."""
-    requests = {case.image(settings.host): _request(case) for case in cases}
+    requests = {case.image(settings.host): case.wanted for case in cases}
     try:
         results = sign_images(
             session,
@@ -315,7 +228,7 @@ def _sign(
 
 
 def _look_up(
-    session: "Session", api: DtrApi, cases: Sequence[_Case], *, settings: JobSettings
+    session: "Session", api: DtrApi, cases: Sequence[Case], *, settings: JobSettings
 ) -> None:
     """Step 5, for all images at the same time."""
     done = [case for case in cases if case.signed and case.error is None]
@@ -344,31 +257,3 @@ def _skipped(outcome: Skipped, settings: JobSettings) -> JobResult:
     about = outcome.event.about
     image = f"{settings.host}/{about}" if about and settings.host else about
     return JobResult(image, "skipped", event=outcome.event, reason=outcome.reason)
-
-
-def _result(case: _Case, settings: JobSettings) -> JobResult:
-    base = case.signed or SignResult(case.image(settings.host), "failed")
-    status = base.status
-    if case.error is not None:
-        published = base.error is None and case.signed is not None
-        refused = isinstance(case.error, GateError) and not published
-        status = "refused" if refused else "failed"
-    return JobResult(
-        image=base.image,
-        status=status,
-        digest=base.digest or _seen_digest(case),
-        previous_digest=base.previous_digest,
-        roles=base.roles,
-        key_ids=base.key_ids,
-        versions=base.versions,
-        warnings=base.warnings,
-        error=case.error,
-        event=case.event,
-        promotion=case.promotion,
-        gate=case.report,
-        custom=case.request.custom if case.request else None,
-    )
-
-
-def _seen_digest(case: _Case) -> str:
-    return case.evidence.manifest_digest if case.evidence else ""

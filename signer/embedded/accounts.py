@@ -5,7 +5,9 @@ Rules:
 - a user and an organisation share one space of names, which are the namespaces of repositories;
 - at the first start there is the account ``admin``; its password is in ``DIR/admin-password``,
   which is on disk before the account is (a password put there beforehand is taken);
-- checking a password takes equally long whether or not there is such an account.
+- checking a password takes equally long whether or not there is such an account;
+- who was recognised once is recognised at once later, until the password changes: clients of the
+  API send it with every request. Memory has a keyed digest for that, never the password.
 """
 
 import hashlib
@@ -71,6 +73,8 @@ class Accounts:
     def __init__(self, database: Database, *, now: Callable[[], str] = utc_now) -> None:
         self._database = database
         self._now = now
+        self._seal = secrets.token_bytes(32)
+        self._recognised: dict[str, bytes] = {}
         database.create(SCHEMA)
 
     def ensure_admin(self, directory: Path) -> None:
@@ -177,7 +181,12 @@ class Accounts:
                 (name,),
             ).fetchone()
         stored = row["password"] if row else _NOBODY
-        return Identity(name, bool(row["is_admin"])) if _fits(password, stored) and row else None
+        digest = hmac.digest(self._seal, f"{stored}:{password}".encode(), "sha256")
+        known = hmac.compare_digest(self._recognised.get(name, b""), digest)
+        if (not known and not _fits(password, stored)) or row is None:
+            return None
+        self._recognised[name] = digest
+        return Identity(name, bool(row["is_admin"]))
 
     def identity(self, name: str) -> Identity | None:
         """Return an active user whose credentials were checked before, or None."""

@@ -12,6 +12,7 @@ import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from signer.errors import UsageError
 from signer.names import printable
@@ -65,9 +66,7 @@ class Document:
         except UnicodeDecodeError as error:
             raise PolicyFileError(f"{origin} is no text in UTF-8.") from error
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = f"{origin}:{mark.line + 1}" if mark else str(origin)
-            raise PolicyFileError(f"{where}: {_sentence(error)}.") from error
+            raise PolicyFileError(f"{marked_problem(error, origin)}.") from error
         except _KeyError as error:
             raise PolicyFileError(f"{origin}:{error}.") from error
         except (YAMLError, RecursionError, *_MISCONSTRUCTED) as error:
@@ -181,10 +180,19 @@ class _Plain:
 def _scalar(value: Any) -> Any:  # noqa: ANN401 - any YAML
     if isinstance(value, str):
         value.encode()  # half a character, which YAML can escape, is none
+    if isinstance(value, ScalarBoolean):  # what has an anchor, and no bool to isinstance
+        return bool(value)
     for kind in (str, bool, int, float):
         if isinstance(value, kind):
             return kind(value)
     return value
+
+
+def marked_problem(error: MarkedYAMLError, origin: Path) -> str:
+    """Say where in a file, and why, it is no YAML that can be read."""
+    mark = error.problem_mark or error.context_mark
+    where = f"{origin}:{mark.line + 1}" if mark else str(origin)
+    return f"{where}: {_sentence(error)}"
 
 
 def _sentence(error: MarkedYAMLError) -> str:

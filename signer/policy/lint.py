@@ -153,15 +153,6 @@ def _of_rule(rule: Rule) -> Iterator[LintFinding]:
         )
     if rule.approve is None:
         yield from _of_trust(rule)
-    if rule.server.startswith("http://"):
-        yield _on(
-            rule,
-            "plain-http",
-            WARNING,
-            f"{rule.server} is asked without TLS: credentials can be read on the way, and updates "
-            "held back.",
-            "Use https.",
-        )
 
 
 def _of_pattern(rule: Rule) -> Iterator[LintFinding]:

@@ -17,7 +17,7 @@ import msgspec
 from signer.errors import SignerError, UsageError
 from signer.files import read_named_file
 from signer.keys.certificates import read_public_key
-from signer.names import parse_key_id, parse_signer
+from signer.names import parse_key_id, parse_signer, printable
 from signer.policy.document import Document, PolicyFileError
 from signer.policy.duration import parse_duration
 from signer.policy.model import ENFORCE, TEMPLATES, EngineTerms, Policy, Resource, Rule
@@ -348,8 +348,9 @@ class _Reader:
         return pins
 
     def _server(self, where: str, url: str) -> str:
-        if url and not url.startswith(("https://", "http://")):
-            raise self._bad(f"{where}.server", f"{url!r} is no URL of a Notary server")
+        if url and not url.startswith("https://"):
+            why = f"{printable(url)!r} is no https URL of a Notary server"
+            raise self._bad(f"{where}.server", why, hint="A Notary server is asked over TLS.")
         return url
 
     def resource(self, number: int, entry: _Resource) -> Resource:

@@ -100,7 +100,7 @@ def _refuse_tag(text: str) -> None:
 def _split(text: str) -> tuple[str, str]:
     first, slash, rest = text.partition("/")
     if not slash:
-        return ("*", "*") if text == "*" else (DEFAULT_DOMAIN, f"library/{text}")
+        return ("*", "*") if not text.strip("*") else (DEFAULT_DOMAIN, f"library/{text}")
     named = any(mark in first for mark in ".:*[") or first == "localhost" or first != first.lower()
     host, path = (first, rest) if named else (DEFAULT_DOMAIN, text)
     host = host.lower()

@@ -20,13 +20,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from signer.errors import SignerError, UsageError
+from signer.errors import ExitCode, SignerError, UsageError
 from signer.files import read_named_file
 from signer.names import ImageReference, printable
 from signer.policy.document import Document
 from signer.policy.verdict import Verdict
 
 MAX_TABLE_SIZE: Final = 4 * 1024 * 1024
+_DECIDED: Final = {ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
 
 
 class _Case(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,9 +163,17 @@ def _moment(document: Document, where: str, given: Any) -> datetime | None:  # n
         raise document.error(where, why, hint="Write 2026-11-22T12:00:00Z.") from error
 
 
+def _undecided(verdict: Verdict) -> bool:
+    """Tell whether nothing could be decided: a server that is down refuses whatever is asked."""
+    reason = verdict.reason
+    return reason is not None and not verdict.digest and reason.exit_code not in _DECIDED
+
+
 def _differences(case: Case, verdict: Verdict) -> Iterable[Difference]:
     if case.expect != verdict.verdict:
         yield Difference("verdict", case.expect, verdict.verdict)
+    elif case.code is None and _undecided(verdict):
+        yield Difference("verdict", case.expect, "no decision")
     code = verdict.reason.code if verdict.reason else ""
     if case.code is not None and case.code != code:
         yield Difference("code", case.code or "none", code or "none")

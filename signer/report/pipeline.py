@@ -4,7 +4,6 @@
 Groovy and TOML without quoting, so none can add a line of its own.
 """
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,15 +11,13 @@ from typing import Final
 
 from signer import __version__
 from signer.errors import UsageError
-from signer.names import ImageReference, printable
+from signer.names import ImageReference, parse_key_id, parse_signer, printable
 from signer.report.host import CiHost
 
 PARTS: Final = ("build", "mirror", "sign", "deploy")
 """What a pipeline can do, in this order."""
 
 EXAMPLE_HOST: Final = "dtr.example.com"
-_SIGNER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_KEY_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -58,14 +55,9 @@ class PipelineSettings:
         namespace, _, name = target.path.rpartition("/")
         if not namespace:
             raise UsageError(f"{name!r} has no namespace.", hint="Write NAMESPACE/REPO.")
-        if not _SIGNER.fullmatch(self.signer):
-            raise UsageError(
-                f"{printable(self.signer)!r} is no signer's name.",
-                hint="Lower-case letters, digits, '-' and '_'.",
-            )
+        parse_signer(self.signer)
         for key_id in self.root_key_ids:
-            if not _KEY_ID.fullmatch(key_id):
-                raise UsageError(f"{printable(key_id)!r} is no key id: 64 hex digits.")
+            parse_key_id(key_id)
         image = ImageReference.parse(self.image or f"{self.host}/ci/signer:{__version__}")
         return {
             "host": target.domain,

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from signer.constants import RELEASES
 from signer.dialect.keys import NotaryKey
 from signer.errors import NotFoundError, SignerError
-from signer.keys.example import refuse_example_key
 from signer.keys.signers import NotarySigner
 from signer.names import CanonicalKeyId, Gun, RoleName, parse_gun, parse_signer
 from signer.publish.changes import (
@@ -68,13 +67,13 @@ def add_signer(
 
     Raises:
         KeyUnusableError: the targets key is not at hand, or a key is a worthless example and the
-            collection's host is not loopback.
+            collection is not on loopback.
         UsageError: the name is no signer's.
     """
     gun = parse_gun(repository)
     role = parse_signer(name)
     for key in keys:
-        refuse_example_key(key.canonical_id, gun.partition("/")[0])
+        session.refuse_example_key(key.canonical_id, gun)
 
     def plan(_collection: TrustedCollection) -> list[Change]:
         return [AddDelegation(role, tuple(keys)), AddDelegation(RoleName(RELEASES), tuple(keys))]

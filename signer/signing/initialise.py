@@ -42,7 +42,6 @@ from signer.keys.certificates import (
     load_signer_certificate,
     self_signed_root,
 )
-from signer.keys.example import refuse_example_key
 from signer.keys.signers import FileSigner, NotarySigner, prove
 from signer.keys.store import StoredKey
 from signer.names import CanonicalKeyId, Gun, KeyId, RoleName, parse_gun, parse_signer
@@ -107,13 +106,13 @@ def init_collection(
         UsageError: a malformed name, or several root keys to choose from.
         ExistsError: the collection exists and differs, or is somebody else's; nothing was touched.
         KeyUnusableError: keys and certificates do not fit, or one is a worthless example and the
-            repository's host is not loopback.
+            repository is not on loopback.
         NetworkError: the server cannot be reached; nothing was published.
     """
     gun = parse_gun(repository)
     wanted = _signers(session, gun, signers)
     if root_key is not None:
-        refuse_example_key(root_key.canonical_id, gun.partition("/")[0])
+        session.refuse_example_key(root_key.canonical_id, gun)
     if root_certificate is not None:
         _check_certificate(root_certificate, gun, now=session.clock())
     existing = _existing(session, gun, root_key)
@@ -155,7 +154,7 @@ def _signers(
         if not found[role]:
             raise UsageError(f"Signer {name} has no certificate.")
         for key in found[role]:
-            refuse_example_key(key.canonical_id, gun.partition("/")[0])
+            session.refuse_example_key(key.canonical_id, gun)
     return found
 
 
@@ -316,7 +315,7 @@ def _prepare(
     snapshot = read_server_key(server.get_key(SNAPSHOT), role=SNAPSHOT, gun=gun)
     paths: dict[str, Path] = {}
     root = root_key or _key(session, ROOT, gun="", made=made, paths=paths)
-    refuse_example_key(root.canonical_id, gun.partition("/")[0])
+    session.refuse_example_key(root.canonical_id, gun)
     prove(root)
     if root_certificate is None:
         root_certificate = self_signed_root(root, gun, now=session.clock())
@@ -327,7 +326,7 @@ def _prepare(
             code="certificate-mismatch",
         )
     targets = _key(session, TARGETS, gun=gun, made=made, paths=paths)
-    refuse_example_key(targets.canonical_id, gun.partition("/")[0])
+    session.refuse_example_key(targets.canonical_id, gun)
     prove(targets)
     genesis = Genesis(gun, root_certificate, root, targets, timestamp, snapshot, wanted)
     return genesis, paths

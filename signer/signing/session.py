@@ -429,16 +429,27 @@ class Session:
         """Return a publisher to a collection with the keys of ``keyring``.
 
         Raises:
-            KeyUnusableError: one is a worthless example, and the collection's host is not loopback.
+            KeyUnusableError: one is a worthless example, and the collection is not on loopback.
         """
-        from signer.keys.example import refuse_example_key
         from signer.publish.publisher import Publisher
 
         for signer in keyring:
-            refuse_example_key(signer.canonical_id, gun.partition("/")[0])
+            self.refuse_example_key(signer.canonical_id, gun)
         return Publisher(
             gun, self.client(gun), server=self.server(gun), keyring=keyring, sleep=self.sleep
         )
+
+    def refuse_example_key(self, canonical_id: str, gun: Gun) -> None:
+        """Refuse a worthless example key unless registry and Notary server are both on loopback.
+
+        Raises:
+            KeyUnusableError: the key is one of the examples, and one of the hosts is another's.
+        """
+        from signer.keys.example import refuse_example_key
+        from signer.transport.origin import Origin
+
+        refuse_example_key(canonical_id, gun.partition("/")[0])
+        refuse_example_key(canonical_id, Origin.of(self.server_url(gun)).authority)
 
 
 class _TlsAhead:

@@ -14,6 +14,7 @@ import msgspec
 from tuf.api.metadata import Root
 
 from signer.constants import MAX_VERSION, ROOT
+from signer.dialect.canonical import strict_json
 from signer.dialect.envelope import Envelope
 from signer.errors import SignerError, TrustDataError, UsageError
 from signer.names import Gun, parse_gun, parse_role, printable
@@ -60,6 +61,7 @@ def decode_export(text: bytes, *, origin: str) -> dict[Gun, TrustState]:
         if len(text) > MAX_SIZE:
             raise ValueError(f"larger than {MAX_SIZE} bytes")
         export = msgspec.json.decode(text, type=_Export)
+        strict_json(text)  # typed decoding takes the last of two equal names; this refuses them
         if export.schema != SCHEMA:
             raise ValueError(f"the schema is not {SCHEMA}")
         states = {parse_gun(entry.gun): _state(entry) for entry in export.states}

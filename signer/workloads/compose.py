@@ -74,7 +74,9 @@ def find_compose_images(
     finder = _Finder(read)
     file = _File(Reader(source), tuple(documents))
     finder.files[str(clean_path(Path(source.name)))] = file
-    return list(finder.images([file], Project.of(directory, environment), including=()))
+    project = Project.of(directory, environment)
+    project = project.named(_project_name(file, project))
+    return list(finder.images([file], project, including=()))
 
 
 class _Finder:
@@ -243,6 +245,16 @@ class _Finder:
             yield from self.images(
                 files, inner, including=(*including, *[one.name for one in files])
             )
+
+
+def _project_name(file: _File, project: Project) -> str:
+    """Return the name that a file gives its project; empty where it gives none."""
+    name = ""
+    for document in file.documents:
+        _, node = file.reader.mapping(document, "a Compose file").get("name", (None, None))
+        if node is not None and not _is_absent(node):
+            name = project.text(file.reader, node, "name")
+    return name
 
 
 def _services(reader: Reader, document: Node) -> dict[str, tuple[Node, Node]]:

@@ -4,6 +4,7 @@ Source: the Compose specification, "Interpolation" and "Include".
 """
 
 import os.path
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,10 @@ from signer.names import printable
 from signer.workloads.dotenv import read_dotenv
 from signer.workloads.interpolation import InterpolationError, interpolate
 from signer.workloads.nodes import Reader, error_at
+from signer.workloads.source import unreadable
 
+_NAME: Final = "COMPOSE_PROJECT_NAME"
+_NOT_IN_NAMES: Final = re.compile(r"^[^a-z0-9]+|[^a-z0-9_-]")
 _REMOTE: Final = ("oci://", "git://", "ssh://", "http://", "https://", "github.com/", "git@")
 
 
@@ -39,8 +43,22 @@ class Project:
             UsageError: the ``.env`` cannot be read.
         """
         dotenv = directory / ".env"
-        added = read_dotenv(dotenv, environment) if dotenv.is_file() else {}
+        try:
+            exists = dotenv.is_file()
+        except OSError as error:
+            raise unreadable(dotenv, error) from error
+        added = read_dotenv(dotenv, environment) if exists else {}
         return cls(directory, {**added, **environment})
+
+    def named(self, name: str) -> "Project":
+        """Return the project with its name as a variable, unless that is set.
+
+        Args:
+            name: of the file; where it has none, the project is named by its directory.
+        """
+        directory = clean_path(Path.cwd() / self.directory).name
+        given = name or _NOT_IN_NAMES.sub("", directory.lower())
+        return Project(self.directory, {_NAME: given, **self.variables})
 
     def text(self, reader: Reader, node: Node, where: str) -> str:
         """Return a string with its variables replaced.

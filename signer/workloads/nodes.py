@@ -23,10 +23,15 @@ _KEY_TAGS: Final = {f"{_TAG}{name}" for name in ("str", "int", "bool", "null", "
 RESET: Final = "!reset"
 """Compose's tag for what is removed when files are merged."""
 
+OVERRIDE: Final = "!override"
+"""Compose's tag for what replaces another value when files are merged."""
+
+_STRINGS: Final = frozenset({STRING, OVERRIDE})
 _STYLES: Final = {"'": SINGLE, '"': DOUBLE, "|": LITERAL, ">": FOLDED}
 _BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})
 _MAX_DEPTH: Final = 200
 _MAX_STEPS: Final = 200_000
+_TABS: Final = re.compile(r"(?<=\S) *\t[ \t]*")
 _PROPERTIES: Final = re.compile(r"(?:[&!][^\s]*[ \t]*(?:\r?\n[ \t]*)?)*")
 
 
@@ -63,7 +68,7 @@ def parse_documents(source: Source) -> list[Node]:
         if found is None:
             yaml = YAML(typ="safe", pure=True)
             yaml.composer.warn_double_anchors = False  # YAML allows it: the last one counts
-            found = list(yaml.compose_all(source.text))
+            found = list(yaml.compose_all(_without_tabs(source.text)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = printable(" ".join(str(error.problem or error.context).split()))
@@ -74,6 +79,15 @@ def parse_documents(source: Source) -> list[Node]:
     except RecursionError as error:
         raise WorkloadFileError(f"{source.name} is nested too deep.") from error
     return [node for node in found if not is_null(node)]
+
+
+def _without_tabs(text: str) -> str:
+    """Return a text with spaces for the tabs within its lines; every place stays what it is.
+
+    YAML allows them there, as other programs do; ruamel.yaml refuses them before a value or a
+    comment. Those that indent stay, and are refused.
+    """
+    return _TABS.sub(lambda found: " " * len(found[0]), text)
 
 
 def is_null(node: Node) -> bool:
@@ -193,7 +207,7 @@ class Reader:
         self.budget.spend(self.source, node)
         word = isinstance(node, ScalarNode) and not node.style and str(node.value).lower()
         is_boolean = self._as_kubectl and word in _BOOLEANS
-        if isinstance(node, ScalarNode) and str(node.tag) == STRING and not is_boolean:
+        if isinstance(node, ScalarNode) and str(node.tag) in _STRINGS and not is_boolean:
             return node
         if is_null(node):
             raise error_at(self.source, key or node, f"{what} is blank.")

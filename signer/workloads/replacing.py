@@ -76,9 +76,11 @@ def _staged(file: NewFile) -> Path:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as opened:
-            if former is not None and former.st_uid != os.geteuid():
-                with suppress(PermissionError):
-                    os.fchown(opened.fileno(), former.st_uid, former.st_gid)
+            if former is not None:
+                with suppress(OSError):
+                    os.fchown(opened.fileno(), -1, former.st_gid)
+                with suppress(OSError):  # the group may be had where the owner may not
+                    os.fchown(opened.fileno(), former.st_uid, -1)
             os.fchmod(opened.fileno(), stat.S_IMODE(former.st_mode) if former else file.mode)
             opened.write(file.content)
             opened.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from signer.errors import UsageError
+from signer.names import printable
 
 STDIN: Final = "-"
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
@@ -93,5 +94,11 @@ def read_source(file: FileName) -> Source:
     try:
         with path.open("rb") as opened:
             return Source.of_bytes(str(path), opened.read(MAX_FILE_BYTES + 1))
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:  # no name of a file, such as one with a NUL in it
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError | ValueError) -> UsageError:
+    """Return the error for a file that cannot be read."""
+    reason = isinstance(error, OSError) and error.strerror
+    return UsageError(f"Cannot read {printable(str(path))}: {reason or error}.")

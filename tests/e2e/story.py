@@ -168,7 +168,7 @@ class Collection:
             results = sign_images(
                 session, [self.image(tag) for tag in contents], signers=[FileSigner(key)]
             )
-        assert {result.status for result in results} == {"signed"}
+        assert {result.status for result in results} == {"signed"}, results
         return digests
 
     def version(self, role: str) -> int:

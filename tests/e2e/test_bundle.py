@@ -122,7 +122,10 @@ def test_an_update_brings_every_collection_up_to_date(
     second = collection.prepare(v1=b"moved")
     key = ("--key", owner / "key.pem")
     fresh = collection.stranger(airgap.home.parent / "colleague")
-    assert fresh.json("bundle", "update", bundle, *key)["action"] == "update"
+    link = bundle.parent / "link.bundle"
+    link.symlink_to(bundle.name)
+    assert fresh.json("bundle", "update", link, *key)["action"] == "update"
+    assert link.is_symlink()
     before = bundle.parent / "before.bundle"
     before.write_bytes(old)
     asked = ("verify", collection.image("v1"), "--bundle-key", owner / "cert.pem", "--bundle")

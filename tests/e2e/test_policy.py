@@ -118,6 +118,8 @@ def test_explain_needs_no_network_and_says_what_it_does_not_know(
         assert "not known here" in " ".join(done.stdout.split())
         wide = [line for line in done.stdout.splitlines() if len(line) > 80]
         assert all(len(line.split()) <= 2 for line in wide), "only a long name may be wider"
+    text = stranger("policy", "explain", "busybox", "--policy", policy).stdout
+    assert "this rule" not in text, "there is none"
     answer = stranger.json("policy", "explain", "busybox", "--policy", policy)
     assert (answer["rule"], answer["required"], answer["reason"]) == ("", [], None)
     assert "no-rule" in answer["outcome"]

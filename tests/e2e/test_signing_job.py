@@ -33,6 +33,15 @@ def test_what_no_webhook_told_is_signed_and_reported_to_ci(job: Job) -> None:
     assert "SIGNER_COUNT=0" in (job.signer.home / "reconcile.env").read_text()
 
 
+@pytest.mark.parametrize(
+    ("since", "said"), [("7d", "3 to sign"), ("2999-01-01", "0 to sign, 0 not promoted, 3 older")]
+)
+def test_tags_that_have_not_changed_for_long_may_be_left_out(
+    job: Job, since: str, said: str
+) -> None:
+    assert said in job.signer("reconcile", job.api.target, "--since", since, "--dry-run").stdout
+
+
 def test_a_refused_tag_is_a_failure_in_the_report(job: Job) -> None:
     job.api("POST", "/embedded/v0/scans", _scan(job.api.source, "2", critical=1))
     done = job.signer("reconcile", job.api.target, "--junit", "reconcile.xml", expect=10)

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -210,3 +211,19 @@ def test_a_repository_of_which_nothing_is_known_is_named(signer: WatchedSigner) 
     assert error["code"] == "not-remembered"
     assert signer.json("state", "show")["states"] == []
     assert signer.json("state", "export")["states"] == []
+
+
+def test_a_pipe_that_is_named_for_the_export_is_written_into(
+    signer: WatchedSigner, tmp_path: Path
+) -> None:
+    """Whoever names /dev/null must not lose it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        signer("state", "export", "-o", pipe)
+        assert json.loads(os.read(reader, 1000))["states"] == []
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.glob(".new-*")) == []

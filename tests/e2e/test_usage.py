@@ -126,6 +126,14 @@ def test_wrong_usage_is_one_json_object_or_two_lines(
         assert done.stderr.startswith("error: ")
 
 
+@pytest.mark.parametrize("options", [["--format", "json"], ["--format=json"]], ids=" ".join)
+def test_an_error_is_one_json_object_where_json_is_the_format(
+    plain: WatchedSigner, options: list[str]
+) -> None:
+    done = plain("verify", "localhost:1/a/b:1", "--policy", "missing.yaml", *options, expect=2)
+    assert (done.json["schema"], done.stderr) == ("signer.error/1", "")
+
+
 def test_global_options_stand_before_or_after_the_name(
     collection: Collection, tmp_path: Path
 ) -> None:

@@ -246,6 +246,16 @@ def test_images_in_files_are_decided_with_their_place(
     assert json.loads(sarif.stdout)["version"] == "2.1.0"
 
 
+def test_an_image_that_may_be_a_file_is_not_taken_for_one(stranger: WatchedSigner) -> None:
+    """A file of the image's name would have it pass unverified; '-f *.yml' gives files as well."""
+    for name in ("a.yml", "b.yml", "library/busybox"):
+        (stranger.home / name).parent.mkdir(exist_ok=True)
+        (stranger.home / name).write_text("services: {}\n")
+    refused = stranger.json("verify", "-f", "a.yml", "library/busybox", expect=2)
+    assert refused["code"] == "ambiguous-name"
+    assert stranger.json("verify", "-f", "a.yml", "b.yml")["images"] == []
+
+
 def test_a_policy_and_options_that_say_the_same_in_another_way_are_wrong_usage(
     collection: Collection, stranger: WatchedSigner, tmp_path: Path
 ) -> None:

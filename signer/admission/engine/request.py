@@ -8,7 +8,6 @@ Source: docker engine 20.10, ``pkg/authorization``, and what a real one was seen
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,7 +112,7 @@ class EngineRequest:
                 status=wire.response_status_code,
                 answer=base64.b64decode(wire.response_body or "", validate=True),
             )
-        except (msgspec.MsgspecError, UnicodeDecodeError, binascii.Error, RecursionError) as error:
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise unseen("The request", "the engine described it in an unknown form") from error
 
     @property

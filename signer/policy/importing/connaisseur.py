@@ -75,8 +75,10 @@ def _validator(entry: Mapping[str, Any]) -> _Validator:
         problem = f"validator {name!r} is of type {kind!r}, which is no Docker Content Trust"
         return _Validator(name, kind, problem=problem)
     host = text(entry.get("host"), f"host of validator {name!r}") or _HUB_SERVER
-    server = host if host.startswith(("https://", "http://")) else f"https://{host}"
+    server = f"https://{host.removeprefix('https://').removeprefix('http://')}"
     comments = []
+    if host.startswith("http://"):
+        comments.append("Its Notary server was asked without TLS; signer asks over https.")
     if entry.get("cert"):
         comments.append("Its CA of the Notary server is given to signer with --ca.")
     if entry.get("auth"):

@@ -168,7 +168,9 @@ def _signed(
     if server := text(trust.get("trustServer"), "trustServer"):
         if not server.startswith(("https://", "http://")):
             return rule.deny(f"its trust server {printable(server)!r} is no URL")
-        rule.body["server"] = server
+        rule.body["server"] = f"https://{server.removeprefix('https://').removeprefix('http://')}"
+        if server.startswith("http://"):
+            rule.warnings.append("Its trust server was asked without TLS; signer asks over https.")
     if not flag(policy.get("mutateImage"), "mutateImage", default=True):
         rule.body["mutate"] = "never"
     return rule

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from signer.errors import UsageError
+from signer.policy.document import marked_problem
 from signer.policy.importing.connaisseur import import_connaisseur
 from signer.policy.importing.docker import import_docker
 from signer.policy.importing.draft import Draft, Imported
@@ -71,6 +72,8 @@ def import_policy(
 def _documents(content: bytes, origin: Path) -> list[Any]:
     try:
         found = list(YAML(typ="safe", pure=True).load_all(content.decode("utf-8-sig")))
+    except MarkedYAMLError as error:
+        raise UsageError(f"{marked_problem(error, origin)}.") from error
     except _MALFORMED as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(f"{origin} is no YAML that can be read: {first}.") from error

@@ -9,6 +9,7 @@ import pytest
 from signer.admission import kubernetes
 from signer.admission.decision import Decisions
 from signer.admission.kubernetes import Reviewed
+from signer.admission.objects import MAX_IMAGES
 from signer.admission.patch import ANNOTATION
 from signer.admission.policy_file import InForce
 from signer.admission.review import decode_request
@@ -293,6 +294,37 @@ def test_unknown_kinds_are_refused_with_a_reason(hook: Hook) -> None:
 
 def test_no_object_is_refused(hook: Hook) -> None:
     assert hook(None).reason == "no-object"
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (pod(), "Pod"),
+        ({"apiVersion": "v1", "kind": "Pod", "spec": None}, "Pod"),
+        (workload("Deployment", "apps/v1", pod_spec(UNSIGNED), *TEMPLATE), "Pod"),
+    ],
+)
+def test_what_has_no_containers_where_its_kind_has_them_is_refused(
+    hook: Hook, found: Json, kind: str
+) -> None:
+    answer = hook(found, kind={"group": "", "version": "v1", "kind": kind})
+    assert (answer.allowed, answer.reason) == (False, "no-containers")
+    deleted = {**found, "metadata": DELETED}
+    assert hook(deleted, operation="UPDATE", old=deleted).allowed
+
+
+def test_the_id_of_an_image_on_a_node_is_no_name(hook: Hook) -> None:
+    hook.policy = in_force('  - match: "docker.io/library/*"\n    approve: true\n')
+    assert hook(pod("sha256:1")).allowed
+    answer = hook(pod(OTHER))
+    assert (answer.allowed, answer.reason) == (False, "bad-reference")
+
+
+def test_more_images_than_can_be_decided_in_time_are_refused_at_once(hook: Hook) -> None:
+    reviewed = hook.reviewed(pod(*(f"{GUN}:t{number}" for number in range(MAX_IMAGES + 1))))
+    assert (reviewed.answer.allowed, reviewed.answer.reason) == (False, "too-many-images")
+    assert len(reviewed.decisions) == 0
+    assert hook(pod(*[SIGNED] * (MAX_IMAGES + 1))).allowed
 
 
 def test_missing_metadata_and_a_forged_annotation_do_no_harm(hook: Hook) -> None:

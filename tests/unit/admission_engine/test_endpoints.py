@@ -289,7 +289,16 @@ def test_a_path_in_another_form_is_refused(uri: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"RequestMethod":1}', b'{"RequestBody":"!"}', b"\xff", b"[" * 100_000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"RequestMethod":1}',
+        b'{"RequestBody":"!"}',
+        '{"RequestBody":"\u00e9"}'.encode(),
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_a_description_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(UnclearRequestError, match="unknown form"):

@@ -99,6 +99,8 @@ def test_several_authorities_may_be_given(tmp_path: Path) -> None:
         ("xyzzy = 1\n", "line 1: unknown key 'xyzzy'"),
         ("[signing]\nallow = []\n", "allow is empty"),
         ("[signing]\nallow = [1]\n", "signing.allow"),
+        ("[signing.gate]\npromoted = false\npolicies = ['a']\n", "policies would not be asked"),
+        ("[signing.gate]\nmax_critical = -1\n", "max_critical"),
         ("[registry]\nhost = 1\n", "registry.host"),
         ("a = = 1\n", "no TOML"),
     ],

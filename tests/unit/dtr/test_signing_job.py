@@ -18,6 +18,7 @@ from signer.dtr.job import JobResult, JobSettings
 from signer.dtr.provenance import Pipeline
 from signer.errors import (
     AuthError,
+    ExitCode,
     GateError,
     KeyUnusableError,
     NetworkError,
@@ -244,6 +245,18 @@ def test_a_repository_that_is_not_allowed_is_refused_before_anything_is_asked(
     assert (result.status, result.gate, dtr.asked, published.calls) == ("refused", None, [], [])
     assert result.error is not None
     assert result.error.code == "not-allowed"
+
+
+@pytest.mark.parametrize("field", ["targetRepository", "sourceRepository"])
+@pytest.mark.parametrize("repository", ["flask", "admin/flask/deeper"])
+def test_a_name_that_no_dtr_has_is_a_wrong_event_and_asks_nobody(
+    session: StubSession, dtr: StubDtr, published: Recorder, field: str, repository: str
+) -> None:
+    settings = dataclasses.replace(SETTINGS, allow=None)
+    (result,) = run(session, body(dtr, **{field: repository}), settings=settings)
+    assert (result.status, dtr.asked, published.calls) == ("failed", [], [])
+    assert result.error is not None
+    assert (result.error.code, result.error.exit_code) == ("bad-repository", ExitCode.USAGE)
 
 
 def test_without_a_configured_host_no_event_is_believed(

@@ -1,7 +1,9 @@
 """Accounts, passwords, teams, and what follows for repositories."""
 
+import hashlib
 import stat
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,6 +13,7 @@ from signer.embedded.identity import ANONYMOUS, Identity, Scope
 from tests.unit.embedded.inprocess import PASSWORD, InProcess, in_process
 
 _USER = "worthless-user-password"
+_SCRYPT: Final = hashlib.scrypt
 
 
 def _user(embedded: InProcess, name: str) -> Identity:
@@ -55,6 +58,36 @@ def test_no_password_is_stored_in_the_clear(tmp_path: Path) -> None:
 def test_wrong_credentials_are_nobody(embedded_dtr: InProcess, name: str, password: str) -> None:
     embedded_dtr.dtr.accounts.create("org", is_org=True)
     assert embedded_dtr.dtr.accounts.check_password(name, password) is None
+
+
+def test_a_password_is_hashed_once_and_again_for_every_other_one(
+    embedded_dtr: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guesses: list[str] = []
+
+    def scrypt(password: bytes, *, salt: bytes, **settings: int) -> bytes:
+        guesses.append(password.decode())
+        return _SCRYPT(password, salt=salt, **settings)
+
+    _user(embedded_dtr, "anna")
+    monkeypatch.setattr("hashlib.scrypt", scrypt)
+    check = embedded_dtr.dtr.accounts.check_password
+    for _ in range(3):
+        assert check("anna", _USER) == Identity("anna")
+        assert check("anna", "wrong-password") is None
+        assert check("nobody", _USER) is None
+    assert guesses == [_USER, *["wrong-password", _USER] * 3]
+
+
+def test_a_password_that_was_good_is_not_once_it_changed(embedded_dtr: InProcess) -> None:
+    accounts = embedded_dtr.dtr.accounts
+    _user(embedded_dtr, "anna")
+    assert accounts.check_password("anna", _USER) == Identity("anna")
+    accounts.set_password("anna", "another-password")
+    assert accounts.check_password("anna", _USER) is None
+    assert accounts.check_password("anna", "another-password") == Identity("anna")
+    accounts.delete("anna")
+    assert accounts.check_password("anna", "another-password") is None
 
 
 @pytest.mark.parametrize("name", ["", "Anna", "a/b", "-a", "a..b", "x" * 65, "a b"])

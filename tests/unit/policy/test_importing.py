@@ -234,6 +234,11 @@ def test_nothing_is_accepted_that_connaisseur_would_refuse(
         assert ours == theirs, f"{image}: {rules}"
 
 
+def test_a_key_that_is_there_twice_is_named_with_its_line() -> None:
+    with pytest.raises(UsageError, match=r"^source\.yaml:2: the key 'application' is there twice"):
+        _import("application: {}\napplication: {}\n")
+
+
 def test_a_usual_policy_decides_as_it_does_there() -> None:
     rules = [
         ("*:*", "deny"),

@@ -119,7 +119,6 @@ def test_an_approval_inside_what_is_to_be_signed_is_noted() -> None:
         ((*GOOD, "mode: warn"), "warn-mode", "warning"),
         (("root: {trust_on_first_use: true}", RELEASED, FRESH), "trust-on-first-use", "warning"),
         ((ROOTED, RELEASED), "no-freshness", "note"),
-        ((*GOOD, "server: http://notary.example.com"), "plain-http", "warning"),
     ],
 )
 def test_weak_terms_of_a_rule_are_found(lines: tuple[str, ...], code: str, severity: str) -> None:

@@ -184,6 +184,12 @@ def test_an_absent_threshold_means_all() -> None:
         ("", (ROOTED, RELEASED, "provenance: {max_critical: -1}"), 8, ("-1",)),
         ("", (ROOTED, RELEASED, "provenance: {sbom: maybe}"), 8, ("'maybe'", "required")),
         ("", (ROOTED, RELEASED, "server: ftp://a"), 8, ("ftp://a",)),
+        (
+            "",
+            (ROOTED, RELEASED, "server: http://notary.example.com"),
+            8,
+            ("http://notary", "https"),
+        ),
         ("", (ROOTED, RELEASED, "engine: {locals: true}"), 8, ("'locals'", "'local'")),
         ("resources:\n- {apiVersion: a/v1, kind: B}\n", (), 5, ("images",)),
         ("resources:\n- {apiVersion: a/v1, kind: B, images: []}\n", (), 5, ("image",)),
@@ -270,6 +276,29 @@ def test_a_missing_file_and_a_directory_are_usage_errors(tmp_path: Path) -> None
     for path in (tmp_path / "missing.yaml", tmp_path):
         with pytest.raises(UsageError, match="Cannot read"):
             load_policy(path)
+
+
+def test_values_of_every_kind_may_have_anchors() -> None:
+    text = policy_text(
+        "  - {match: &name a/b, approve: &yes true}\n  - {match: a/c, approve: *yes}\n"
+        f"  - {{match: a/d, {ROOTED}, mode: &mode warn,\n"
+        "      require: {signers: [a], threshold: &all 1}}\n",
+        before=f'signers:\n  a: {{keys: ["id:{KEY_ID}"]}}\n',
+    )
+    rules = parse(text).rules
+    assert [(rule.approve, rule.mode) for rule in rules] == [
+        (True, "enforce"),
+        (True, "enforce"),
+        (None, "warn"),
+    ]
+
+
+def test_a_file_without_end_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="/dev/zero has more than"):
+        load_policy(Path("/dev/zero"))
+    text = policy_text(rule("a/b"), before="signers:\n  gitlab: {keys: [/dev/zero]}\n")
+    with pytest.raises(UsageError, match="/dev/zero has more than"):
+        parse(text, tmp_path / "policy.yaml")
 
 
 def test_aliases_and_merge_keys_are_read_but_not_without_measure() -> None:

@@ -45,6 +45,7 @@ def _matches(pattern: str, image: str) -> bool:
         ("*", "busybox"),
         ("*", "dtr.example.com:5000/a/b/c"),
         ("*/*", "dtr.example.com/a"),
+        ("**", "dtr.example.com/a"),
     ],
 )
 def test_a_pattern_matches_what_it_names(pattern: str, image: str) -> None:

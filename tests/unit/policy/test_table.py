@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from signer.errors import NotSignedError, UsageError
+from signer.errors import NetworkError, NotSignedError, UsageError
 from signer.names import ImageReference
 from signer.policy.table import Case, Difference, compare, load_table
 from signer.policy.verdict import Verdict
@@ -93,3 +93,22 @@ def test_what_differs_is_named() -> None:
     ]
     results = compare([case for case, _, _ in cases], [verdict for _, verdict, _ in cases])
     assert [result.differences for result in results] == [expected for _, _, expected in cases]
+
+
+@pytest.mark.parametrize("verdict", ["reject", "warn"])
+def test_a_server_that_is_down_proves_no_refusal_unless_its_code_is_expected(verdict: str) -> None:
+    """A rule that only warns lets through what could not be decided, too."""
+    reference = ImageReference.parse("a.b/c:1")
+    down = NetworkError("down", code="connection-refused")
+    undecided = Verdict("a.b/c:1", verdict, reason=down)
+    cases = [Case(reference, verdict), Case(reference, verdict, code="connection-refused")]
+    first, second = compare(cases, [undecided, undecided])
+    assert first.differences == (Difference("verdict", verdict, "no decision"),)
+    assert second.differences == ()
+
+
+def test_stored_data_that_stand_in_for_a_server_are_a_decision() -> None:
+    reference = ImageReference.parse("a.b/c:1")
+    stale = Verdict("a.b/c:1", "warn", DIGEST, reason=NetworkError("down"))
+    (result,) = compare([Case(reference, "warn")], [stale])
+    assert result.differences == ()

@@ -130,6 +130,7 @@ def test_programs_that_imitate_a_host_are_not_the_host() -> None:
         PipelineSettings(repository="admin/flask:1"),
         PipelineSettings(repository="flask"),
         PipelineSettings(signer="a b"),
+        PipelineSettings(signer="releases"),
         PipelineSettings(image="registry.example.com/a/b:1\nscript:"),
         PipelineSettings(root_key_ids=('"]\nx',)),
     ],

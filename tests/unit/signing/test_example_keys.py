@@ -34,6 +34,20 @@ def test_a_publisher_takes_them_for_loopback_alone(session: Session) -> None:
     assert caught.value.code == "example-key"
 
 
+def test_a_notary_server_elsewhere_gets_none_for_a_collection_of_loopback(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "trust", tmp_path / "docker", server="https://notary.test")
+    local = parse_gun("localhost:5000/admin/flask")
+    with Session(settings) as session:
+        key = load_signer_certificate(_CERTIFICATE, now=session.clock(), origin="cert.pem")
+        keyring = Keyring(session.load_signers(str(_EXAMPLE)))
+        with pytest.raises(KeyUnusableError, match=r"notary\.test"):
+            session.publisher(local, keyring)
+        with pytest.raises(KeyUnusableError, match=r"notary\.test"):
+            add_signer(session, local, name="gitlab", keys=[key], signers=[])
+        with pytest.raises(KeyUnusableError, match=r"notary\.test"):
+            init_collection(session, local, signers={"gitlab": [_CERTIFICATE]})
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_signing_refuses_them_before_any_server_is_asked(
     session: Session, *, dry_run: bool

@@ -152,6 +152,11 @@ def test_a_collection_that_is_there_twice_is_a_usage_error(server: SimulatedColl
     refuses(json.dumps(content).encode())
 
 
+def test_a_name_that_is_there_twice_is_a_usage_error(server: SimulatedCollection) -> None:
+    text = encode_export({NAME: state_of(server)})
+    refuses(text.replace(b'"versions":', b'"versions": {"root": 9}, "versions":'))
+
+
 def refuses(text: bytes) -> None:
     with pytest.raises(SignerError) as caught:
         decode_export(text, origin="states.json")

@@ -107,11 +107,21 @@ services:
     assert place.texts({"c.yml": text}) == ["own:1", "own:2", "b:1", "q:1"]
 
 
+def test_a_project_is_named_by_its_file_or_its_directory(place: Place) -> None:
+    image = "services: {web: {image: 'web:${COMPOSE_PROJECT_NAME}'}}"
+    named = {"c.yml": f"include: [i/c.yml]\nname: shop-$V\n{image}", ".env": "V=2"}
+    files = {**named, "i/c.yml": f"name: other\n{image}"}
+    assert place.texts(files) == ["web:shop-2", "web:shop-2"]
+    assert place.texts(files, {"COMPOSE_PROJECT_NAME": "given"}) == ["web:given", "web:given"]
+    assert place.texts({"_My Shop.2/c.yml": image}) == ["web:myshop2"]
+    assert "c.yml:1: name must be a string" in place.refusal({"c.yml": f"name: 5\n{image}"})
+
+
 def test_later_documents_are_laid_over_earlier_ones(place: Place) -> None:
     text = """\
 services: {web: {image: old:1}, db: {image: db:1}, gone: {image: gone:1}}
 ---
-services: {web: {image: new:1}, db: {build: .}, gone: !reset null}
+services: {web: {image: !override new:1}, db: {build: .}, gone: !reset null}
 """
     assert place.texts({"c.yml": text}) == ["new:1", "db:1"]
 
@@ -176,6 +186,19 @@ def test_what_cannot_be_decided_about_is_refused_with_its_line(
 )
 def test_malformed_files_are_refused(place: Place, text: str, said: str) -> None:
     assert said in place.refusal({"c.yml": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (r'include: ["a\0b"]', r"c.yml:1: Cannot read a\x00b: embedded null byte."),
+        (r'include: [{path: d.yml, env_file: "a\0b"}]', r"Cannot read a\x00b: embedded null byte."),
+        (f"include: [{{path: d.yml, project_directory: {'x' * 300}}}]", "File name too long"),
+        (r'{"services": {"a": {"extends": {"file": "\ud800", "service": "a"}}}}', "Cannot read"),
+    ],
+)
+def test_what_can_be_no_file_name_is_refused(place: Place, text: str, said: str) -> None:
+    assert said in place.refusal({"c.yml": text, "d.yml": "services: {}"})
 
 
 def test_a_circle_over_files_is_refused(place: Place) -> None:

@@ -93,6 +93,8 @@ def test_only_the_images_change(place: Place) -> None:
         ('services: {a: {image: "h\\x2fa:1"}}', f'services: {{a: {{image: "h\\x2fa:1@{D}"}}}}'),
         ('services: {a: {"image":"h/a:1"}}', f'services: {{a: {{"image":"h/a:1@{D}"}}}}'),
         ("services: {a: {image: &x h/a:1}}", f"services: {{a: {{image: &x h/a:1@{D}}}}}"),
+        ("services:\t# x\n  a:\t\n    image:\th/a:1\t#\ty",
+         f"services:\t# x\n  a:\t\n    image:\th/a:1@{D}\t#\ty"),
         ("services: {a: {image: 'a'}}", f"services: {{a: {{image: 'a:latest@{D}'}}}}"),
     ],
 )  # fmt: skip
@@ -163,8 +165,8 @@ def test_the_same_file_under_two_names_is_one(place: Place) -> None:
     assert [source.name for source in read.sources] == ["c.yml"]
 
 
-_BLANKS = st.sampled_from(["", " ", "   "])
-_COMMENTS = st.sampled_from(["", " # comment", "  # image: h/no:1", " # é☃"])
+_BLANKS = st.sampled_from(["", " ", "   ", "\t"])
+_COMMENTS = st.sampled_from(["", " # comment", "  # image: h/no:1", " # é☃", "\t#\ttab"])
 _REFERENCES = st.sampled_from(["h/a:1", "h/a", "host:5000/a/b:1.2-x_y", "h/v:${T:-1}", "$I"])
 
 

@@ -36,6 +36,17 @@ def test_files_keep_their_mode_and_links(tmp_path: Path) -> None:
     assert modes == {"a.yml": 0o640, "b.yml": 0o755, "new.yml": 0o604}
 
 
+def test_a_file_keeps_its_group(tmp_path: Path) -> None:
+    file = tmp_path / "a.yml"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    others = {*os.getgroups(), *([12345] if os.geteuid() == 0 else [])} - {os.getegid()}
+    group = min(others, default=os.getegid())
+    os.chown(file, -1, group)
+    replace_files([NewFile(file, b"new")])
+    assert (file.stat().st_gid, stat.S_IMODE(file.stat().st_mode)) == (group, 0o640)
+
+
 def test_one_that_cannot_be_written_leaves_all_as_they_were(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"old")
