@@ -173,6 +173,9 @@ class DtrApi:
                 "but not DTR's API.",
                 hint="Set DTR_USERNAME and DTR_PASSWORD (an access token will do).",
             ) from refused
+        if Origin.of(answer.url) != Origin.of(url):
+            # What another host says is no evidence of what this DTR has promoted.
+            raise _not_dtr(url, f"it redirects to another host, {Origin.of(answer.url).authority}")
         if answer.status != 200:
             raise status_error(answer, what=what, hint=self._hint(answer))
         return answer

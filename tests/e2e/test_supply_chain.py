@@ -127,8 +127,8 @@ def test_from_a_commit_to_a_deployed_image_and_nothing_else_gets_there(
     assert_signed(world.signing.sign(event), f"{image}:{tag}", digest)
     assert f"@{digest}" in docker.trusted("pull", f"{image}:{tag}").stdout
     # The engine may have the same image by other tests' names.
-    pulled = engine.repository_digests(f"{image}:{tag}")
-    assert [name for name in pulled if name.startswith(f"{image}@")] == [f"{image}@{digest}"]
+    known = engine.repository_digests(f"{image}:{tag}")
+    assert [name for name in known if name.startswith(f"{image}@")] == [f"{image}@{digest}"]
 
     # A deployment verifies, and hands the digest on to the swarm.
     with _swarm(docker):

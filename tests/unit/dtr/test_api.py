@@ -67,6 +67,20 @@ def test_an_answer_about_another_tag_is_none(api: DtrApi, dtr: StubDtr, found: o
     assert caught.value.code == "not-a-dtr"
 
 
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_another_host_says_is_no_evidence(tmp_path: Path, question: Question) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "elsewhere.example.com":
+            return httpx.Response(200, json={"name": "asked for all the same"})
+        return httpx.Response(307, headers={"Location": "https://elsewhere.example.com/api"})
+
+    with make_pool(answer) as pool:
+        api = DtrApi(pool, HOST, credentials=no_credentials(tmp_path))
+        with pytest.raises(NetworkError, match="redirects to another host, elsewhere") as caught:
+            question(api)
+    assert caught.value.code == "not-a-dtr"
+
+
 def test_two_answers_about_one_tag_are_none(api: DtrApi, dtr: StubDtr) -> None:
     tag = dtr.tags[f"{TARGET}:{TAG}"]
     dtr.tags[f"{TARGET}:{TAG}"] = [tag, {**tag, "digest": "sha256:" + "0" * 64}]
