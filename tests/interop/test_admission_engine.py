@@ -196,6 +196,14 @@ def test_an_unsigned_tag_is_refused_on_the_users_terminal_with_reason_and_code(
         assert "(not-signed)" in said
 
 
+def test_what_was_signed_a_moment_ago_is_let_through_at_once(house: House, path: str) -> None:
+    for tag in ("soon1", "soon2", "soon3"):
+        house.push(path, tag)
+        assert "(not-signed)" in house.docker("pull", house.image(path, tag), expect=1)
+        house.sign(path, tag)
+        house.docker("pull", house.image(path, tag))
+
+
 def test_an_unsigned_digest_is_refused(house: House, path: str) -> None:
     digest = house.push(path, "unsigned-digest")
     said = house.docker("pull", f"{house.dtr.host}/{path}@{digest}", expect=1)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from signer.admission import collections, entry
+from signer.admission.collections import KeptCollections
 from signer.constants import TIMESTAMP
 from signer.errors import NetworkError, NotSignedError, TrustDataError
 from signer.names import Gun
@@ -73,6 +74,22 @@ def test_a_publish_shows(bench: Bench, server: SimulatedCollection) -> None:
     server.publish(RELEASES)
     bench.pass_time(entry.HOLD_SECONDS)
     assert digest(bench, rule) == OTHER
+
+
+def test_without_a_hold_a_publish_shows_at_once(bench: Bench, server: SimulatedCollection) -> None:
+    """An engine's users sign, and run what they signed in the same moment."""
+    rule = rule_of(server)
+    kept = KeptCollections(bench.session, hold_seconds=0, monotonic=lambda: bench.seconds)
+    try:
+        first = kept.read(Gun(GUN), rule=rule, timeout=20)
+        assert kept.read(Gun(GUN), rule=rule, timeout=20).collection is first.collection
+        server.sign_tag(RELEASES, "1", OTHER)
+        server.publish(RELEASES)
+        found = kept.read(Gun(GUN), rule=rule, timeout=20).collection.find(RELEASES, "1")
+    finally:
+        kept.close()
+    assert found is not None
+    assert f"sha256:{found.hashes['sha256']}" == OTHER
 
 
 def test_a_newer_root_shows_though_the_timestamp_is_the_same(
