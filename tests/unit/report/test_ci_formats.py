@@ -12,7 +12,7 @@ from signer.report.junit import junit
 from signer.report.outcome import of_error
 from tests.unit.report.material import FLASK, accepted, attacked, refused, undecided, warned
 
-BASE = Path("/work/project")
+BASE = Path("/srv/project")
 
 
 def test_code_quality_has_what_gitlab_wants_of_refusals_and_warnings() -> None:
@@ -61,7 +61,7 @@ def test_a_files_name_adds_no_property_to_an_annotation() -> None:
 
 
 def test_an_annotation_names_files_as_the_repository_does() -> None:
-    below = replace(refused(), file="/work/project/a.yml")
+    below = replace(refused(), file="/srv/project/a.yml")
     assert annotations([below], command="verify", base=BASE).startswith("::error file=a.yml,")
     assert annotations([replace(below, file="-")], command="verify").startswith("::error title=")
 

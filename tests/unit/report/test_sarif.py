@@ -26,7 +26,7 @@ from tests.unit.report.material import (
     warned,
 )
 
-BASE = Path("/work/project")
+BASE = Path("/srv/project")
 
 
 def _log(*outcomes: Outcome) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def test_a_fingerprint_outlives_a_moved_line_and_nothing_else() -> None:
     ("file", "location"),
     [
         ("./a/b.yml", {"uri": "a/b.yml", "uriBaseId": "%SRCROOT%"}),
-        ("/work/project/c.yml", {"uri": "c.yml", "uriBaseId": "%SRCROOT%"}),
+        ("/srv/project/c.yml", {"uri": "c.yml", "uriBaseId": "%SRCROOT%"}),
         ("/else/c d.yml", {"uri": "file:///else/c%20d.yml"}),
         ("a:b.yml", {"uri": "a%3Ab.yml", "uriBaseId": "%SRCROOT%"}),
     ],
