@@ -14,15 +14,17 @@ import click
 
 from signer.cli.globals import GlobalOptions
 from signer.cli.trusting import trust_options
-from signer.errors import UsageError
+from signer.errors import ExitCode, SignerError, UsageError, worst_exit_code
 
 if TYPE_CHECKING:
     from signer.names import ImageReference
+    from signer.policy.model import Policy, Resource
     from signer.policy.verdict import Verdict
     from signer.signing.session import PinSources, Session
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,24 @@ class Deciding:
             vouched_pins=bundle_pins(bundle) if self.bundle_keys else None,
         )
 
+    @functools.cached_property
+    def loaded_policy(self) -> "Policy | None":
+        """The policy, read once: what finds images and what decides go by the same one.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        if self.policy is None:
+            return None
+        from signer.policy.load import load_policy
+
+        return load_policy(self.policy)
+
+    @property
+    def resources(self) -> "tuple[Resource, ...]":
+        """Kubernetes' custom resources of which the policy says where they name images."""
+        return self.loaded_policy.resources if self.loaded_policy else ()
+
     def prefetch(self, session: "Session", references: "Sequence[ImageReference]") -> None:
         """Send the first requests, where nothing but the options decides about all images."""
         if self.policy is None and not self.offline and self.bundle is None:
@@ -110,14 +130,21 @@ class Deciding:
         """
         from signer.policy.decide import decide_images, verify_images
 
-        if self.policy is not None:
-            from signer.policy.load import load_policy
-
-            return decide_images(session, references, policy=load_policy(self.policy))
+        if self.loaded_policy is not None:
+            return decide_images(session, references, policy=self.loaded_policy)
         from signer.policy.requirement import Requirement
 
         requirement = Requirement.of_names(self.signers, registry=self.registry)
         return verify_images(session, references, requirement=requirement)
+
+
+def undecided(verdicts: "Sequence[Verdict]") -> SignerError | None:
+    """Return the error that stands for all where nothing could be decided at all."""
+    codes = [int(verdict.exit_code) for verdict in verdicts]
+    if not verdicts or _DECIDED.intersection(codes):
+        return None
+    worst = worst_exit_code(codes)
+    return next(v.reason for v in verdicts if v.reason and v.exit_code == worst)
 
 
 def deciding_options(function: _Function) -> _Function:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from signer.cli.deciding import Deciding, deciding_options
+from signer.cli.deciding import Deciding, deciding_options, undecided
 from signer.cli.globals import GlobalOptions, global_options
 from signer.cli.output import error_content, print_json, wrapped
 from signer.cli.pin_target import PinTarget
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from signer.workloads.found import FoundImage
     from signer.workloads.pinning import WorkloadFiles
 
-_DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
 
 PINNED = "pinned"
 ALREADY_PINNED = "already-pinned"
@@ -82,10 +81,10 @@ def command(
         Pin(image, verdict, _status(image, verdict, rewrites=rewrites))
         for image, verdict in zip(read.all_images, verdicts, strict=True)
     ]
+    error = undecided(verdicts)
+    if error is not None:
+        raise error
     codes = [int(pin.verdict.exit_code) for pin in pins if pin.status == REFUSED]
-    if codes and not _DECIDED.intersection(codes) and len(codes) == len(pins):
-        worst = worst_exit_code(codes)
-        raise next(v.reason for v in verdicts if v.reason and v.exit_code == worst)
     if check:
         codes += [int(ExitCode.FAILURE) for pin in pins if pin.status == UNPINNED]
     rewritten: list[Source] = list(read.sources)
@@ -108,12 +107,7 @@ def _read(files: Sequence[str], deciding: Deciding) -> "WorkloadFiles":
 
     if files.count(STDIN) > 1:
         raise UsageError("Standard input can be read only once.")
-    if deciding.policy is None:
-        return read_workloads(files, environment=os.environ)
-    from signer.policy.load import load_policy
-
-    resources = load_policy(deciding.policy).resources
-    return read_workloads(files, environment=os.environ, resources=resources)
+    return read_workloads(files, environment=os.environ, resources=deciding.resources)
 
 
 def _decide(

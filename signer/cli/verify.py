@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from signer.cli.deciding import Deciding, deciding_options
+from signer.cli.deciding import Deciding, deciding_options, undecided
 from signer.cli.globals import GlobalOptions, global_options
 from signer.cli.output import error_content, print_json
 from signer.cli.reporting import publish_reports, report_options
-from signer.errors import ExitCode, SignerError, UsageError, worst_exit_code
+from signer.errors import UsageError, worst_exit_code
 from signer.names import ImageReference
 
 if TYPE_CHECKING:
-    from signer.policy.model import Resource
     from signer.policy.verdict import Verdict
     from signer.report.outcome import Outcome
     from signer.workloads.found import FoundImage
 
-_DECIDED = {ExitCode.OK, ExitCode.NOT_SIGNED, ExitCode.TRUST_DATA, ExitCode.EXPIRED}
 _FILE_ENDINGS = {".dockerfile", ".json", ".yaml", ".yml"}
 _FORMATS = ("text", "json", "sarif", "junit", "github", "codequality", "html")
 
@@ -87,10 +85,10 @@ def command(
         raise UsageError("No image to verify was given.", hint="Give an IMAGE, or -f FILE.")
     verdicts = _decide(options, deciding, asked)
     outcomes = _Outcomes(asked, verdicts)
-    undecided = _undecided(verdicts)
-    if undecided is not None and form in {"text", "json"}:
+    error = undecided(verdicts)
+    if error is not None and form in {"text", "json"}:
         publish_reports(outcomes.make)
-        raise undecided
+        raise error
     _print(form, options, outcomes)
     publish_reports(outcomes.make)
     return worst_exit_code([int(verdict.exit_code) for verdict in verdicts])
@@ -124,13 +122,8 @@ def _in_files(files: Sequence[str], deciding: Deciding) -> list[_Asked]:
         return []
     from signer.workloads.find import find_images
 
-    resources: tuple[Resource, ...] = ()
-    if deciding.policy is not None:
-        from signer.policy.load import load_policy
-
-        resources = load_policy(deciding.policy).resources
     sources: list[Path | str] = [name if name == "-" else Path(name) for name in files]
-    found = find_images(sources, environment=os.environ, resources=resources)
+    found = find_images(sources, environment=os.environ, resources=deciding.resources)
     if not found:
         click.echo(f"note: {', '.join(files)} names no image.", err=True)
     return [_Asked(image.reference, image) for image in found]
@@ -147,15 +140,6 @@ def _decide(options: GlobalOptions, deciding: Deciding, asked: Sequence[_Asked])
         replace(verdict, image=image.found.reference_text) if image.found else verdict
         for verdict, image in zip(verdicts, asked, strict=True)
     ]
-
-
-def _undecided(verdicts: "Sequence[Verdict]") -> SignerError | None:
-    """Return the error that stands for all where nothing could be decided at all."""
-    codes = [int(verdict.exit_code) for verdict in verdicts]
-    if not verdicts or _DECIDED.intersection(codes):
-        return None
-    worst = worst_exit_code(codes)
-    return next(v.reason for v in verdicts if v.reason and v.exit_code == worst)
 
 
 @dataclass(frozen=True)
