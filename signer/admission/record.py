@@ -9,26 +9,29 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from signer.audit.circumstances import circumstances
 from signer.audit.record import Outcome, content_of
 from signer.errors import SignerError
-from signer.policy.verdict import ACCEPT, WARN
+from signer.policy.verdict import ACCEPT, REJECT, WARN
 
 if TYPE_CHECKING:
     from signer.admission.decision import Decision
     from signer.admission.policy_file import InForce
     from signer.admission.review import Request
     from signer.audit.log import AuditLog
+    from signer.names import ImageReference
+    from signer.policy.model import Policy
+    from signer.policy.verdict import Verdict
 
 MAX_WAITING: Final = 20_000
 _BATCH: Final = 500
 _RETRY_SECONDS: Final = 1.0
 _CLOSE_SECONDS: Final = 2.0
-_STATUS: Final = {ACCEPT: "accepted", WARN: "warned"}
+_STATUSES: Final = {ACCEPT: "accepted", WARN: "warned", REJECT: "refused"}
 
 
 class DecisionRecord:
@@ -123,19 +126,38 @@ def outcomes(
         "requested_by": request.userInfo.username if request.userInfo else "",
     }
     for decision in {decision.text: decision for decision in decisions}.values():
-        verdict, reference = decision.verdict, decision.reference
-        yield Outcome(
-            "admission",
-            _STATUS.get(verdict.verdict, "refused"),
-            gun=reference.gun if reference else "",
-            tag=reference.tag if reference else "",
-            digest=verdict.digest or (reference.digest if reference else ""),
-            roles=[verdict.role] if verdict.role else [],
-            details={name: value for name, value in details.items() if value},
-            why={
-                "policy": str(in_force.policy.origin),
-                "policy_sha256": in_force.policy.digest,
-                "rule": verdict.rule,
-            },
-            error=verdict.reason,
+        yield outcome_of(
+            decision.verdict, decision.reference, policy=in_force.policy, details=details
         )
+
+
+def outcome_of(
+    verdict: "Verdict",
+    reference: "ImageReference | None",
+    *,
+    policy: "Policy",
+    details: "Mapping[str, Any]",
+) -> Outcome:
+    """Return the record of one decision, whoever asked for it.
+
+    Args:
+        verdict: the decision.
+        reference: the image; None where it is no reference.
+        policy: that decided.
+        details: about the request; what is empty is left out.
+    """
+    return Outcome(
+        "admission",
+        _STATUSES[verdict.verdict],
+        gun=reference.gun if reference else "",
+        tag=reference.tag if reference else "",
+        digest=verdict.digest or (reference.digest if reference else ""),
+        roles=[verdict.role] if verdict.role else [],
+        details={name: value for name, value in details.items() if value},
+        why={
+            "policy": str(policy.origin),
+            "policy_sha256": policy.digest,
+            "rule": verdict.rule,
+        },
+        error=verdict.reason,
+    )

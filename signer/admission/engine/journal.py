@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from signer.audit.record import Outcome
 
 _LEVELS: Final = {ACCEPT: "info", WARN: "warning", REJECT: "warning"}
-_STATUSES: Final = {ACCEPT: "accepted", WARN: "warned", REJECT: "refused"}
 
 
 class Journal:
@@ -78,31 +77,18 @@ def told_of_record(log: JsonLog) -> Callable[[SignerError | None], None]:
 
 def outcomes(decision: Decision) -> "Iterator[Outcome]":
     """Yield a record for each thing that a request asked for."""
-    from signer.audit.record import Outcome
+    from signer.admission.record import outcome_of
 
-    request, policy = decision.request, decision.policy
+    request = decision.request
     for verdict in decision.verdicts:
-        reference = _reference(verdict.image)
         details = {
             "endpoint": "engine",
             "image": verdict.image,
             "request": request.summary,
             "requested_by": request.user,
         }
-        yield Outcome(
-            "admission",
-            _STATUSES[verdict.verdict],
-            gun=reference.gun if reference else "",
-            tag=reference.tag if reference else "",
-            digest=verdict.digest or (reference.digest if reference else ""),
-            roles=[verdict.role] if verdict.role else [],
-            details={name: value for name, value in details.items() if value},
-            why={
-                "policy": str(policy.origin),
-                "policy_sha256": policy.digest,
-                "rule": verdict.rule,
-            },
-            error=verdict.reason,
+        yield outcome_of(
+            verdict, _reference(verdict.image), policy=decision.policy, details=details
         )
 
 
